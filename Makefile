@@ -1,0 +1,78 @@
+# One bare python3 (3.11 or newer) is enough: every target sets up what it needs first.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := omniforge activities workflows api worker dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-pg check format lint types layers unused docs-check bench openapi lock migration wheel clean
+
+help: ## Show the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Create .venv and install everything from the hash-locked pins
+
+# uv is quick; where it cannot be had or cannot reach an index, pip installs the same pins.
+$(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "OmniForge needs Python 3.11 or newer; this is %s. Try: make PY=python3.12" % sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV) (once; about 15 seconds)"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.lock \
+	  && $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock \
+	  || { echo "uv did not work here; installing with pip instead (about a minute)"; \
+	       $(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock; }
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## The main job end to end, with a worker killed on the way (FILE=tasks.csv for your own)
+	@$(BIN)/python -m dev demo $(if $(FILE),--file "$(FILE)")
+
+up: $(STAMP) ## Start Temporal, worker and API on this machine and keep them running
+	@$(BIN)/python -m dev up
+
+test: $(STAMP) ## Run the tests (under five minutes)
+	@$(BIN)/python -m pytest
+
+test-pg: $(STAMP) ## Run only the tests that use PostgreSQL
+	@$(BIN)/python -m pytest -m postgres --no-cov
+
+check: lint types layers unused docs-check ## Everything CI runs except the tests
+
+format: $(STAMP) ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: $(STAMP) ## Format and style
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(STAMP) ## Strict types
+	@$(BIN)/mypy
+
+layers: $(STAMP) ## The import contract
+	@$(BIN)/lint-imports --no-cache
+
+unused: $(STAMP) ## Undeclared dependencies and dead code
+	@$(BIN)/deptry . && $(BIN)/vulture
+
+docs-check: $(STAMP) ## openapi.json is current
+	@$(BIN)/python -m api.openapi --check
+
+openapi: $(STAMP) ## Write docs/openapi.json
+	@$(BIN)/python -m api.openapi
+
+bench: $(STAMP) ## Measure against raw Temporal in the same run
+	@$(BIN)/python -m benchmarks.run
+
+migration: $(STAMP) ## Write a migration: make migration m="add x"
+	@$(BIN)/alembic revision --autogenerate -m "$(m)"
+
+wheel: $(STAMP) ## Build the SDK's wheel into dist/
+	@$(BIN)/python -m hatchling build -t wheel
+
+lock: $(STAMP) ## Resolve the pins anew (on Python 3.11)
+	@echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 - -o requirements/bootstrap.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+
+clean: ## Remove caches (the state in .omniforge stays)
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dist htmlcov .coverage*

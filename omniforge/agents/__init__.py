@@ -1,0 +1,1 @@
+"""What an agent is, which version of it runs, and in which order its skills go."""

@@ -1,0 +1,98 @@
+"""An agent as the database holds it. Nothing of this is ever written into a SKILL.md."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+
+SkillName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=64)
+]
+
+
+class TriggerType(StrEnum):
+    ON_DEMAND = "on_demand"
+    SCHEDULED = "scheduled"
+    EVENT_DRIVEN = "event_driven"
+
+
+class AgentStatus(StrEnum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class SharingLevel(StrEnum):
+    PRIVATE = "private"
+    TEAM = "team"
+    B2B2C = "b2b2c"
+
+
+class SkillReference(BaseModel, frozen=True, extra="forbid"):
+    """One skill's place in an agent.
+
+    `order` is sugar: without `depends_on` a skill waits for all skills of the next lower order, and
+    equal orders run side by side. `config` is laid under the skill's input: what the input has wins.
+    """
+
+    name: SkillName
+    order: int = Field(default=1, ge=0, le=1_000)
+    source: Literal["custom", "public"] = "custom"
+    config: dict[str, Any] = {}  # free-form by the spec: handed to the skill as arguments
+    id: SkillName = ""
+    depends_on: tuple[str, ...] | None = None
+    timeout_s: float | None = Field(default=None, gt=0, le=86_400)
+    model: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _id_defaults_to_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("id"):
+            return {**data, "id": data.get("name", "")}
+        return data
+
+
+class AgentLimits(BaseModel, frozen=True, extra="forbid"):
+    """What one run may use. `budget_usd` is a cap that no model call can pass; None means no cap."""
+
+    budget_usd: Decimal | None = Field(default=None, gt=0, le=100_000, max_digits=15)
+    skill_timeout_s: float = Field(default=600, gt=0, le=86_400)
+    max_iterations: int = Field(default=40, ge=1, le=500)
+
+
+class UsageStats(BaseModel, frozen=True):
+    """Counted from the runs themselves each time they are read, so they cannot drift."""
+
+    total_runs: int = 0
+    successful_runs: int = 0
+    last_run: AwareDatetime | None = None
+
+
+class AgentConfig(BaseModel):
+    """The row of `agent_configs`. `version` is the newest agent version; runs pin the one they start with."""
+
+    id: str = Field(min_length=1, max_length=64)
+    tenant_id: str
+    name: str = Field(min_length=1, max_length=255)
+    description: str = Field(default="", max_length=1024)
+    status: AgentStatus = AgentStatus.DRAFT
+    trigger_type: TriggerType = TriggerType.ON_DEMAND
+    schedule: str | None = None
+    event_config: dict[str, Any] | None = None
+    skills: tuple[SkillReference, ...]
+    integrations: tuple[str, ...] = ()
+    limits: AgentLimits = AgentLimits()
+    created_by: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    version: int = 1
+    sharing_level: SharingLevel = SharingLevel.PRIVATE
+    shared_with: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_skills(self) -> Self:
+        if not self.skills:
+            raise ValueError("an agent needs at least one skill")
+        return self

@@ -1,0 +1,81 @@
+"""The graph of an agent's skills: pure, so that workflow, SDK engine and builder share it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from omniforge.agents.config import SkillReference
+from omniforge.errors import PlanInvalid
+
+# A plan is drawn, checked and kept in workflow memory as a whole; the builder makes a handful of skills.
+MAX_SKILLS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who depends on whom. Nodes keep the order in which the agent lists its skills."""
+
+    depends_on: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, skills: Sequence[SkillReference]) -> "Plan":
+        """Build and check the graph.
+
+        Raises:
+            PlanInvalid: Two skills share an id, a dependency is unknown, or the graph has a cycle.
+        """
+        _refuse_duplicates(skills)
+        graph = {skill.id: _predecessors(skill, skills) for skill in skills}
+        _refuse_unknown(graph)
+        _refuse_cycles(graph)
+        return cls(graph)
+
+    def ready(self, started: Mapping[str, object], completed: Mapping[str, object]) -> list[str]:
+        """The nodes that may start now, in the agent's order."""
+        return [
+            node
+            for node, needed in self.depends_on.items()
+            if node not in started and all(dependency in completed for dependency in needed)
+        ]
+
+    @property
+    def last(self) -> list[str]:
+        """The nodes on which nothing depends: their outputs are the run's result."""
+        needed = {dependency for needs in self.depends_on.values() for dependency in needs}
+        return [node for node in self.depends_on if node not in needed]
+
+
+def _predecessors(skill: SkillReference, skills: Sequence[SkillReference]) -> tuple[str, ...]:
+    if skill.depends_on is not None:
+        return skill.depends_on
+    lower = [other.order for other in skills if other.order < skill.order]
+    return tuple(other.id for other in skills if lower and other.order == max(lower))
+
+
+def _refuse_duplicates(skills: Sequence[SkillReference]) -> None:
+    if not skills:
+        raise PlanInvalid("An agent needs at least one skill.")
+    if len(skills) > MAX_SKILLS:
+        raise PlanInvalid(f"An agent may have {MAX_SKILLS} skills; this one has {len(skills)}.")
+    seen: set[str] = set()
+    for skill in skills:
+        if skill.id in seen:
+            raise PlanInvalid(f"Two skills have the id {skill.id!r}; give one of them another `id`.")
+        seen.add(skill.id)
+
+
+def _refuse_unknown(graph: Mapping[str, tuple[str, ...]]) -> None:
+    for node, needs in graph.items():
+        for dependency in needs:
+            if dependency not in graph:
+                raise PlanInvalid(
+                    f"Skill {node!r} depends on {dependency!r}, which is not in this agent."
+                    f" Known: {', '.join(graph)}."
+                )
+
+
+def _refuse_cycles(graph: Mapping[str, tuple[str, ...]]) -> None:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise PlanInvalid(f"The skills wait for each other: {' -> '.join(error.args[1])}.") from None

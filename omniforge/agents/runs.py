@@ -1,0 +1,92 @@
+"""One execution of one agent version, as its row in `agent_executions` tells it."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel
+
+
+class RunStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset(
+    {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT}
+)
+
+
+class RunTrigger(StrEnum):
+    ON_DEMAND = "on_demand"
+    SCHEDULED = "scheduled"
+    EVENT_DRIVEN = "event_driven"
+
+
+class ErrorInfo(BaseModel, frozen=True):
+    """An error as data: what is stored, sent and shown. `skill` names the node it happened in."""
+
+    code: str
+    message: str
+    skill: str | None = None
+
+
+class TokenUsage(BaseModel, frozen=True):
+    """Tokens of model calls. `input_tokens` excludes what the two cache counters hold."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    model_calls: int = 0
+    tool_calls: int = 0
+
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        return TokenUsage(
+            **{name: getattr(self, name) + getattr(other, name) for name in TokenUsage.model_fields}
+        )
+
+
+class SkillResult(BaseModel, frozen=True):
+    """What one skill of a run came to. A skill that was stopped keeps its partial output."""
+
+    id: str
+    name: str
+    status: Literal["completed", "failed", "timed_out", "cancelled", "running", "waiting"]
+    output: Any = None  # JSON of the skill's own making
+    error: ErrorInfo | None = None
+    usage: TokenUsage = TokenUsage()
+    cost_usd: Decimal = Decimal(0)
+    started_at: AwareDatetime | None = None
+    completed_at: AwareDatetime | None = None
+
+
+class Run(BaseModel):
+    """A run. `cost_usd` counts settled model calls; it is exact to a billionth of a dollar."""
+
+    id: str
+    agent_id: str
+    tenant_id: str
+    agent_version: int | None = None
+    status: RunStatus
+    waiting_for: str | None = None
+    trigger_type: RunTrigger
+    triggered_by: str
+    input_data: dict[str, Any] = {}
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    completed_at: AwareDatetime | None = None
+    result: Any = None  # JSON of the last skill's making
+    error: ErrorInfo | None = None
+    skill_results: tuple[SkillResult, ...] = ()
+    usage: TokenUsage = TokenUsage()
+    cost_usd: Decimal = Decimal(0)

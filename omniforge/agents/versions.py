@@ -1,0 +1,26 @@
+"""Immutable snapshots: what a run pins so that no edit can touch it."""
+
+from pydantic import AwareDatetime, BaseModel
+
+from omniforge.agents.config import AgentLimits, SkillReference
+
+
+class PinnedSkill(BaseModel, frozen=True):
+    """A skill's place in the agent and the hash of every byte of its folder."""
+
+    reference: SkillReference
+    content_hash: str
+
+
+class AgentVersion(BaseModel, frozen=True):
+    agent_id: str
+    tenant_id: str
+    version: int
+    skills: tuple[PinnedSkill, ...]
+    limits: AgentLimits
+    created_by: str
+    created_at: AwareDatetime
+
+    def pinned(self, node: str) -> PinnedSkill:
+        """The skill of a plan's node. The plan was made from this version, so it is there."""
+        return next(skill for skill in self.skills if skill.reference.id == node)

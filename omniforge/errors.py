@@ -1,0 +1,328 @@
+"""Every error OmniForge raises on purpose, in one tree.
+
+    OmniForgeError
+    |- NotFound          the thing is not there, or not yours (the two are never told apart)
+    |- Unauthenticated   no credential, or one we do not know
+    |- Forbidden         known, but not allowed
+    |- Conflict          right request, wrong moment
+    |- Rejected          the request itself is wrong; sending it again changes nothing
+    |- TooLarge          the same, by size
+    |- LimitReached      allowed later or with a higher limit
+    |- UpstreamFailed    a model or an outside service failed
+    |- Unavailable       a part of OmniForge is down or full
+    |- Ended             a run ended in a way that a retry cannot mend
+    '- Observation       words between a tool and a model; never reaches a person as an error
+
+The direct subclasses are *kinds*: they say who can mend it. HTTP statuses and Temporal's retry
+flags are one table each at the edge (`api.errors`, `activities.failures`), so nothing here knows them.
+"""
+
+from typing import ClassVar
+
+
+class OmniForgeError(Exception):
+    """Anything that went wrong in a way we foresaw. `code` is stable; the message may be reworded."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        """Plain JSON parts of the message, for programs. Never holds a secret."""
+
+
+class NotFound(OmniForgeError):
+    code = "not_found"
+
+
+class Unauthenticated(OmniForgeError):
+    code = "unauthenticated"
+
+
+class Forbidden(OmniForgeError):
+    code = "forbidden"
+
+
+class Conflict(OmniForgeError):
+    code = "conflict"
+
+
+class Rejected(OmniForgeError):
+    code = "rejected"
+
+
+class TooLarge(OmniForgeError):
+    code = "too_large"
+
+
+class LimitReached(OmniForgeError):
+    code = "limit_reached"
+
+
+class UpstreamFailed(OmniForgeError):
+    code = "upstream_failed"
+
+
+class Unavailable(OmniForgeError):
+    code = "unavailable"
+
+
+class Ended(OmniForgeError):
+    code = "ended"
+
+
+class Observation(OmniForgeError):
+    code = "observation"
+
+
+# ---- agents and runs -------------------------------------------------------------------------
+
+
+class AgentNotFound(NotFound):
+    code = "agent_not_found"
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(f"There is no agent {agent_id!r}.", agent_id=agent_id)
+
+
+class ExecutionNotFound(NotFound):
+    code = "execution_not_found"
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(f"There is no execution {execution_id!r}.", execution_id=execution_id)
+
+
+class ApprovalNotFound(NotFound):
+    code = "approval_not_found"
+
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(f"There is no approval {approval_id!r}.", approval_id=approval_id)
+
+
+class AgentNotActive(Conflict):
+    """A run was asked of an agent that is still a draft, paused or archived."""
+
+    code = "agent_not_active"
+
+    def __init__(self, agent_id: str, status: str) -> None:
+        super().__init__(
+            f"Agent {agent_id!r} is {status}; activate it before running it.",
+            agent_id=agent_id,
+            status=status,
+        )
+
+
+class AgentArchived(Conflict):
+    """An archived agent is read-only."""
+
+    code = "agent_archived"
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(f"Agent {agent_id!r} is archived and cannot be changed.", agent_id=agent_id)
+
+
+class RunFinished(Conflict):
+    """A run that has a final status was asked to change."""
+
+    code = "run_finished"
+
+    def __init__(self, execution_id: str, status: str) -> None:
+        super().__init__(
+            f"Execution {execution_id!r} has already ended ({status}).",
+            execution_id=execution_id,
+            status=status,
+        )
+
+
+class AlreadyDecided(Conflict):
+    """A second decision for something that one person has already decided."""
+
+    code = "already_decided"
+
+    def __init__(self, approval_id: str, decision: str) -> None:
+        super().__init__(
+            f"Approval {approval_id!r} has already been decided: {decision}.",
+            approval_id=approval_id,
+            decision=decision,
+        )
+
+
+class IdempotencyConflict(Conflict):
+    """An Idempotency-Key came back with another body."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The Idempotency-Key {key!r} was used before with another request. Use a new key."
+        )
+
+
+class PlanInvalid(Rejected):
+    """An agent's skills do not make a graph that can run. The message names the place."""
+
+    code = "plan_invalid"
+
+
+class AgentInvalid(Rejected):
+    """An agent's description cannot be accepted. The message says which part and why."""
+
+    code = "agent_invalid"
+
+
+# ---- skills ----------------------------------------------------------------------------------
+
+
+class SkillNotFound(NotFound):
+    code = "skill_not_found"
+
+    def __init__(self, name: str, searched: str = "") -> None:
+        where = f" (searched: {searched})" if searched else ""
+        super().__init__(f"There is no skill {name!r}{where}.", skill=name)
+
+
+class SkillInvalid(Rejected):
+    """A skill breaks the standard. `details["findings"]` lists file, line, rule and message."""
+
+    code = "skill_invalid"
+
+
+class ArchiveRejected(Rejected):
+    """An uploaded archive is broken, escapes its folder, or unpacks to too much."""
+
+    code = "archive_rejected"
+
+
+class UploadTooLarge(TooLarge):
+    code = "upload_too_large"
+
+
+class BlobMissing(Unavailable):
+    """Content that a row refers to is not in the blob store."""
+
+    code = "blob_missing"
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"The blob {digest} is missing from the store. Do the API and the worker share one"
+            " storage folder? `omniforge doctor` tells.",
+            digest=digest,
+        )
+
+
+# ---- models ----------------------------------------------------------------------------------
+
+
+class ModelRateLimited(UpstreamFailed):
+    code = "model_rate_limited"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
+class ModelOverloaded(UpstreamFailed):
+    code = "model_overloaded"
+
+
+class ModelUnreachable(UpstreamFailed):
+    """The connection failed or broke off before the answer was whole."""
+
+    code = "model_unreachable"
+
+
+class ModelRefused(Ended):
+    """The model declined to answer."""
+
+    code = "model_refused"
+
+
+class ModelAuthFailed(Ended):
+    """The provider did not accept the key."""
+
+    code = "model_auth_failed"
+
+
+class ModelRequestInvalid(Ended):
+    """The provider rejected the request: an unknown model, a context that is too long, a bad schema."""
+
+    code = "model_request_invalid"
+
+
+class ContextTooLong(ModelRequestInvalid):
+    code = "context_too_long"
+
+
+class PriceUnknown(Ended):
+    """A run with a budget asked for a model without a known price."""
+
+    code = "price_unknown"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The price of model {model!r} is not known, so a budget cannot be kept."
+            " Add it to the price override file, or remove the run's budget.",
+            model=model,
+        )
+
+
+# ---- the journal and a run's end -------------------------------------------------------------
+
+
+class JournalDiverged(Ended):
+    """A resumed run asked for another step than the one on record. Nothing was sent."""
+
+    code = "journal_diverged"
+
+
+class Fenced(OmniForgeError):
+    """A successor has taken this node over; whoever sees this must stop and write nothing."""
+
+    code = "fenced"
+
+
+class BudgetExceeded(LimitReached):
+    """A model call does not fit under the run's cap even when nothing else is under way."""
+
+    code = "budget_exceeded"
+
+
+class NoProgress(Ended):
+    """A skill's worker was lost again and again without one new step."""
+
+    code = "no_progress"
+
+
+# ---- words between tools and models ----------------------------------------------------------
+
+
+class TryAgain(Observation):
+    """The call was wrong in a way the model can mend; costs one iteration."""
+
+    code = "try_again"
+
+
+class GaveUp(Observation):
+    """The tool cannot work in this run; ends the skill."""
+
+    code = "gave_up"
+
+
+class OutcomeUnknown(Observation):
+    """An effect was sent and nobody can tell whether it happened: time-out, cut line, 5xx."""
+
+    code = "outcome_unknown"
+
+
+# ---- talking to a platform -------------------------------------------------------------------
+
+
+class TemporalUnavailable(Unavailable):
+    code = "temporal_unavailable"
+
+
+class StorageUnavailable(Unavailable):
+    """The database or the disk does not take writes."""
+
+    code = "storage_unavailable"

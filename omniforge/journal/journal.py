@@ -1,0 +1,395 @@
+"""The journal of one node: the only way a skill reaches a model or a tool."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from omniforge import clock
+from omniforge.agents.runs import ErrorInfo, TokenUsage
+from omniforge.errors import JournalDiverged, OutcomeUnknown
+from omniforge.journal.events import EventBody, NewEvent, SkillResumed, SkillStarted, Wait
+from omniforge.journal.ports import (
+    Decision,
+    InboxItem,
+    JournalStore,
+    NodeState,
+    Outcome,
+    Transition,
+)
+from omniforge.journal.steps import (
+    Effect,
+    EffectClass,
+    Fence,
+    Json,
+    NodeKey,
+    Perform,
+    Performed,
+    Request,
+    Sending,
+    Slot,
+    Step,
+    StepKind,
+    StepStatus,
+    effect_id,
+    step_hash,
+)
+
+# A service that stays silent this often will not be mended by a machine; a person is asked.
+MAX_SENDS = 4
+RESEND_PAUSE = 0.25
+
+
+class PersonNeeded(Exception):
+    """An effect's outcome cannot be found out by a machine. The segment ends and a person is asked."""
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(wait.question)
+        self.wait = wait
+
+
+class Journal:
+    """Ask it for a step: recorded, it hands the answer back; new, it performs and records it.
+
+    One `Journal` belongs to one claim of one node. After `Fenced` it must not be used again.
+    """
+
+    def __init__(
+        self, store: JournalStore, key: NodeKey, fence: Fence, state: NodeState
+    ) -> None:
+        self._store, self.key, self._fence = store, key, fence
+        self._steps = {step.number: step for step in state.steps}
+        self._inbox = {item.wait_id: item for item in state.inbox}
+        self.outcome = state.outcome
+        self._next = 0
+        self._last_hash = ""
+        self._held: list[Step] = []
+        self._active_before = state.active
+        self._opened = self._counted = time.monotonic()
+
+    @classmethod
+    async def open(
+        cls, store: JournalStore, key: NodeKey, skill_name: str, fence: Fence = Fence(0, 1)
+    ) -> "Journal":
+        """Claim a node and read what is on record of it.
+
+        Raises:
+            Fenced: A later segment or attempt is already at work.
+        """
+
+        def announce(state: NodeState) -> NewEvent:
+            body: EventBody = SkillStarted(skill_name=skill_name)
+            if not state.is_new:
+                body = SkillResumed(
+                    skill_name=skill_name,
+                    segment=fence.segment,
+                    attempt=fence.attempt,
+                    recorded_steps=len(state.steps),
+                )
+            return _event(key, body, _ending(fence))
+
+        state = await store.claim(key, skill_name, fence, announce)
+        return cls(store, key, fence, state)
+
+    @property
+    def active_seconds(self) -> float:
+        """Working time of the node so far, over all its segments."""
+        return self._active_before + time.monotonic() - self._opened
+
+    @property
+    def recorded(self) -> Sequence[Step]:
+        """The steps on record, in order."""
+        return [self._steps[number] for number in sorted(self._steps)]
+
+    @property
+    def usage(self) -> TokenUsage:
+        return sum((step.usage for step in self._steps.values()), TokenUsage())
+
+    @property
+    def cost(self) -> Decimal:
+        return sum((step.cost for step in self._steps.values()), Decimal(0))
+
+    async def preamble(self, make: Callable[[], Awaitable[Json]]) -> Json:
+        """Step 0: what the node's work rests on, made once and read back by every later segment."""
+        (slot,) = self.take([Request(StepKind.PREAMBLE, "preamble")])
+        if (step := self._recorded_at(slot)) is not None:
+            return step.answer
+        answer = await make()
+        at = clock.now()
+        step = replace(_started(slot, self._fence, at), answer=answer, ended_at=at)
+        # Alone it promises nothing to anyone, so it shares the commit of the first real step.
+        self._hold(replace(step, status=StepStatus.CONFIRMED))
+        return answer
+
+    def take(self, requests: Sequence[Request]) -> list[Slot]:
+        """Number the steps of one turn before any of them starts, in the order given."""
+        slots = []
+        for request in requests:
+            self._last_hash = step_hash(self.key, self._next, request, self._last_hash)
+            slots.append(Slot(self._next, self._last_hash, request))
+            self._next += 1
+        return slots
+
+    async def step(self, request: Request, perform: Perform) -> Step:
+        """Take the next number and run it."""
+        (slot,) = self.take([request])
+        return await self.run(slot, perform)
+
+    async def run(self, slot: Slot, perform: Perform) -> Step:
+        """The settled step of a slot, from the record or by doing its work now.
+
+        Raises:
+            JournalDiverged: The record holds another request at this place. Nothing was sent.
+            PersonNeeded: An effect is in doubt and its class leaves it to a person.
+            BudgetExceeded: The step's worst case does not fit under the cap.
+            Fenced: A successor has taken over.
+        """
+        recorded = self._recorded_at(slot)
+        if recorded is None:
+            return await self._first(slot, perform)
+        if recorded.status.is_settled:
+            return recorded
+        if slot.request.effect is not None:
+            return await self._resolve(slot, slot.request.effect, recorded, perform)
+        return await self._again(slot, recorded, perform)
+
+    async def finish(self, outcome: Outcome, event: EventBody) -> None:
+        """Record how this segment ended, together with its last event."""
+        await self._commit(Transition(outcome=outcome), event, _ending(self._fence))
+        self.outcome = outcome
+
+    # ---- new work ----------------------------------------------------------------------------
+
+    async def _first(self, slot: Slot, perform: Perform) -> Step:
+        if slot.request.effect is not None:
+            return await self._send(slot, slot.request.effect, perform)
+        step = _started(slot, self._fence, clock.now())
+        if slot.request.reserve:
+            step = replace(step, reserved=slot.request.reserve)
+            await self._commit(Transition(steps=[step], reserve=step.reserved))
+        return await self._perform(step, perform, Sending(effect_id(self.key, slot.number)))
+
+    async def _again(self, slot: Slot, lost: Step, perform: Perform) -> Step:
+        """A worker died between a model call and its record: count its worst case, then call again."""
+        step = replace(
+            _started(slot, self._fence, clock.now()),
+            reserved=slot.request.reserve,
+            cost=lost.cost + lost.reserved,
+            is_cost_assumed=True,
+        )
+        change = Transition(
+            steps=[step], release=lost.reserved, settle=lost.reserved, reserve=step.reserved
+        )
+        await self._commit(change)
+        return await self._perform(step, perform, Sending(effect_id(self.key, slot.number)))
+
+    async def _perform(self, step: Step, perform: Perform, sending: Sending) -> Step:
+        """Do the work and record what it came to. `step.cost` may hold what lost attempts cost."""
+        try:
+            performed = await perform(sending)
+        except BaseException:
+            # The caller ends the segment or the run; a held reservation must not outlive the call.
+            if step.reserved:
+                await asyncio.shield(self._release(step))
+            raise
+        settled = _settled(step, performed, clock.now())
+        change = Transition(
+            steps=[settled],
+            release=step.reserved,
+            settle=performed.cost,
+            workspace=performed.workspace,
+        )
+        await self._commit(change, performed.event, f"step/{step.number}")
+        return settled
+
+    async def _release(self, step: Step) -> None:
+        """The call failed for good before it answered. It may still have been billed: assume so."""
+        failed = replace(
+            step,
+            status=StepStatus.PLANNED,
+            cost=step.cost + step.reserved,
+            reserved=Decimal(0),
+            is_cost_assumed=True,
+        )
+        await self._commit(
+            Transition(steps=[failed], release=step.reserved, settle=step.reserved)
+        )
+
+    # ---- effects -----------------------------------------------------------------------------
+
+    async def _send(
+        self, slot: Slot, effect: Effect, perform: Perform, earlier: Step | None = None
+    ) -> Step:
+        """Write `sent` first, then send. `earlier` is the same step, sent before and in doubt."""
+        at = clock.now()
+        step = replace(
+            _started(slot, self._fence, at),
+            status=StepStatus.SENT,
+            effect_class=effect.kind,
+            effect_id=effect_id(self.key, slot.number),
+            sent_at=earlier.sent_at if earlier else at,
+            send_by=at + effect.timeout,
+            sends=earlier.sends + 1 if earlier else 1,
+        )
+        consumed = self._consume(earlier) if earlier else []
+        await self._commit(Transition(steps=[step], consumed=consumed))
+        sending = Sending(step.effect_id or "", step.send_by, is_resend=earlier is not None)
+        try:
+            async with asyncio.timeout(effect.timeout.total_seconds()):
+                performed = await perform(sending)
+        except (OutcomeUnknown, TimeoutError) as error:
+            doubtful = await self._doubt(step, str(error) or "no answer in time")
+            return await self._resolve(slot, effect, doubtful, perform)
+        return await self._settle_effect(step, performed)
+
+    async def _settle_effect(
+        self, step: Step, performed: Performed, consumed: Sequence[str] = ()
+    ) -> Step:
+        settled = _settled(step, performed, clock.now())
+        change = Transition(
+            steps=[settled], workspace=performed.workspace, consumed=list(consumed)
+        )
+        await self._commit(change, performed.event, f"step/{step.number}")
+        return settled
+
+    async def _doubt(self, step: Step, reason: str) -> Step:
+        error = ErrorInfo(code=OutcomeUnknown.code, message=reason)
+        doubtful = replace(step, status=StepStatus.UNKNOWN, error=error)
+        await self._commit(Transition(steps=[doubtful]))
+        return doubtful
+
+    async def _resolve(self, slot: Slot, effect: Effect, step: Step, perform: Perform) -> Step:
+        """Find out what became of an effect that was sent, by the rule of its class."""
+        if (decided := self._inbox.get(_wait_id(step))) is not None:
+            return await self._obey(slot, effect, step, decided, perform)
+        if step.status is StepStatus.SENT:
+            # Its sender may still be alive until then; only afterwards is the wire quiet.
+            await _sleep_until(step.send_by)
+        if step.sends >= MAX_SENDS:
+            raise PersonNeeded(_question(step))
+        await asyncio.sleep(RESEND_PAUSE * 2 ** (step.sends - 1))
+        sent_at = step.sent_at or clock.now()
+        if effect.kind is EffectClass.KEYED and _within(sent_at, effect.key_lifetime):
+            return await self._send(slot, effect, perform, earlier=step)
+        if effect.kind is EffectClass.FINDABLE and effect.find and effect.visible_after:
+            await _sleep_until(sent_at + effect.visible_after)
+            found = await effect.find(step.effect_id or "")
+            if found is not None:
+                return await self._settle_effect(step, found)
+            return await self._send(slot, effect, perform, earlier=step)
+        raise PersonNeeded(_question(step))
+
+    async def _obey(
+        self, slot: Slot, effect: Effect, step: Step, decided: InboxItem, perform: Perform
+    ) -> Step:
+        if decided.decision is Decision.RESEND:
+            return await self._send(slot, effect, perform, earlier=step)
+        if decided.decision is Decision.HAPPENED:
+            answer = {"confirmed_by": decided.decided_by, "note": decided.note}
+            performed = Performed(answer=answer)
+        else:
+            performed = Performed(
+                error=ErrorInfo(
+                    code="skipped", message=f"{decided.decided_by} decided not to send this."
+                )
+            )
+        return await self._settle_effect(step, performed, self._consume(step))
+
+    def _consume(self, step: Step) -> list[str]:
+        item = self._inbox.pop(_wait_id(step), None)
+        return [item.id] if item else []
+
+    # ---- the record --------------------------------------------------------------------------
+
+    def _recorded_at(self, slot: Slot) -> Step | None:
+        step = self._steps.get(slot.number)
+        if step is not None and step.hash != slot.hash:
+            raise JournalDiverged(
+                f"Step {slot.number} of {self.key.node!r} is on record as {step.kind} {step.name!r}, but"
+                f" the skill now asks for {slot.request.kind} {slot.request.name!r}. Nothing was sent.",
+                step=slot.number,
+            )
+        return step
+
+    def _hold(self, step: Step) -> None:
+        self._steps[step.number] = step
+        self._held.append(step)
+
+    async def _commit(
+        self, change: Transition, event: EventBody | None = None, suffix: str = ""
+    ) -> None:
+        """Write a transition, and with it whatever was held back for the next commit."""
+        held, self._held = self._held, []
+        change.steps[:0] = held
+        if event is not None:
+            change.events.append(_event(self.key, event, suffix))
+        now = time.monotonic()
+        change.active, self._counted = now - self._counted, now
+        try:
+            await self._store.commit(self.key, self._fence, change)
+        except BaseException:
+            self._held = held
+            raise
+        self._steps.update((step.number, step) for step in change.steps)
+
+
+def _event(key: NodeKey, body: EventBody, suffix: str) -> NewEvent:
+    dedupe_key = f"{key.node}/{key.generation}/{body.type}/{suffix}"
+    return NewEvent(dedupe_key=dedupe_key, node=key.node, at=clock.now(), body=body)
+
+
+def _ending(fence: Fence) -> str:
+    return f"{fence.segment}.{fence.attempt}"
+
+
+def _started(slot: Slot, fence: Fence, at: datetime) -> Step:
+    return Step(
+        number=slot.number,
+        kind=slot.request.kind,
+        name=slot.request.name,
+        hash=slot.hash,
+        status=StepStatus.PLANNED,
+        arguments=slot.request.arguments,
+        fence=fence,
+        started_at=at,
+    )
+
+
+def _settled(step: Step, performed: Performed, at: datetime) -> Step:
+    return replace(
+        step,
+        status=StepStatus.FAILED if performed.error else StepStatus.CONFIRMED,
+        answer=performed.answer,
+        error=performed.error,
+        usage=step.usage + performed.usage,
+        cost=step.cost + performed.cost,
+        reserved=Decimal(0),
+        model=performed.model,
+        workspace=performed.workspace,
+        ended_at=at,
+    )
+
+
+def _wait_id(step: Step) -> str:
+    """One question a sending: when it is sent again and in doubt again, that is a new question."""
+    return f"{step.effect_id}.{step.sends}"
+
+
+def _question(step: Step) -> Wait:
+    return Wait(
+        kind="effect",
+        id=_wait_id(step),
+        question=f"{step.name} was sent at {step.sent_at:%Y-%m-%d %H:%M:%S} UTC and nobody knows whether"
+        " it arrived. Did it happen?",
+    )
+
+
+def _within(start: datetime, lifetime: timedelta | None) -> bool:
+    return lifetime is not None and clock.now() < start + lifetime
+
+
+async def _sleep_until(moment: datetime | None) -> None:
+    if moment is not None:
+        await asyncio.sleep(max(0.0, (moment - clock.now()).total_seconds()))

@@ -1,0 +1,108 @@
+"""What the journal needs of a store: claim a node, commit a transition. Nothing else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from omniforge.agents.runs import ErrorInfo
+from omniforge.journal.blobs import Manifest
+from omniforge.journal.events import NewEvent, Wait
+from omniforge.journal.steps import Fence, Json, NodeKey, Step
+
+
+class NodeStatus(StrEnum):
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in {NodeStatus.RUNNING, NodeStatus.WAITING}
+
+
+class Decision(StrEnum):
+    """What a person says of an effect in doubt."""
+
+    HAPPENED = "happened"
+    RESEND = "resend"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A decision on its way to the executor; consuming it is part of the step it decides."""
+
+    id: str
+    wait_id: str
+    decision: Decision
+    decided_by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a node's segment ended. A final one is never changed."""
+
+    status: NodeStatus
+    output: Json = None
+    error: ErrorInfo | None = None
+    waits: tuple[Wait, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """All that is on record of a node at the moment it was claimed."""
+
+    is_new: bool
+    steps: Sequence[Step] = ()
+    inbox: Sequence[InboxItem] = ()
+    outcome: Outcome | None = None
+    """Set when the node had ended before: its work is done and must not be done again."""
+    active: float = 0.0
+    """Seconds of work so far, over all segments."""
+
+
+@dataclass(slots=True)
+class Transition:
+    """Everything that becomes true in one commit, or not at all."""
+
+    steps: list[Step] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+    reserve: Decimal = Decimal(0)
+    release: Decimal = Decimal(0)
+    settle: Decimal = Decimal(0)
+    consumed: list[str] = field(default_factory=list)
+    workspace: Manifest | None = None
+    outcome: Outcome | None = None
+    active: float = 0.0
+
+
+Announce = Callable[[NodeState], NewEvent]
+
+
+class JournalStore(Protocol):
+    async def claim(
+        self, key: NodeKey, skill_name: str, fence: Fence, announce: Announce
+    ) -> NodeState:
+        """Take a node over. From here on, writes under a lower fence are refused.
+
+        The announcement goes out in the same transaction, unless the node had ended before.
+
+        Raises:
+            Fenced: A later segment or attempt has claimed the node already.
+        """
+        ...
+
+    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
+        """Write a transition in one transaction; it is durable when this returns.
+
+        Raises:
+            Fenced: A successor has claimed the node. Nothing was written.
+            BudgetExceeded: The reservation does not fit under the stream's cap. Nothing was written.
+        """
+        ...

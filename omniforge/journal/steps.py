@@ -1,0 +1,165 @@
+"""The entries of a journal."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from omniforge.agents.runs import ErrorInfo, TokenUsage
+from omniforge.journal.blobs import Manifest
+from omniforge.journal.events import EventBody
+
+Json = Any
+"""Whatever `json.dumps` takes. Answers of models and tools have no narrower type."""
+
+
+class NodeKey(NamedTuple):
+    """One skill of a run. `generation` rises when a finished node is run again from its failure."""
+
+    stream_id: str
+    node: str
+    generation: int = 0
+
+
+class Fence(NamedTuple):
+    """Who may write for a node: the highest (segment, attempt) that has claimed it, and nobody else."""
+
+    segment: int
+    attempt: int
+
+
+class StepKind(StrEnum):
+    PREAMBLE = "preamble"
+    MODEL = "model"
+    TOOL = "tool"
+
+
+class StepStatus(StrEnum):
+    """`planned` and `sent` are written ahead; `unknown` is an effect that may or may not have happened."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_settled(self) -> bool:
+        return self in {StepStatus.CONFIRMED, StepStatus.FAILED}
+
+
+class EffectClass(StrEnum):
+    """What may be done when nobody knows whether a call reached the outside world.
+
+    read: it changes nothing, call again. keyed: send again with the same idempotency key.
+    findable: look it up first. ask: a person decides.
+    """
+
+    READ = "read"
+    KEYED = "keyed"
+    FINDABLE = "findable"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a step's work is told about itself. `effect_id` is the same on every attempt of the step."""
+
+    effect_id: str
+    send_by: datetime | None = None
+    is_resend: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a step's work came to. With `error` set it failed, and that is its recorded answer."""
+
+    answer: Json = None
+    error: ErrorInfo | None = None
+    usage: TokenUsage = TokenUsage()
+    cost: Decimal = Decimal(0)
+    model: str | None = None
+    workspace: Manifest | None = None
+    event: EventBody | None = None
+
+
+Perform = Callable[[Sending], Awaitable[Performed]]
+Find = Callable[[str], Awaitable[Performed | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How a tool's call changes the outside world, and what the journal may do when it is in doubt."""
+
+    kind: EffectClass
+    timeout: timedelta
+    key_lifetime: timedelta | None = None
+    """How long the provider remembers an idempotency key; None means it says nothing, so not at all."""
+    visible_after: timedelta | None = None
+    """When a lookup is sure to see what was sent; None means never sure."""
+    find: Find | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a step is asked to do. Kind, name and arguments make its hash; the rest is how to do it."""
+
+    kind: StepKind
+    name: str
+    arguments: Json = None
+    effect: Effect | None = None
+    reserve: Decimal = Decimal(0)
+    """The most this step can cost, in dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A numbered place in the journal, taken before any work of its turn starts."""
+
+    number: int
+    hash: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry. A settled step never changes again."""
+
+    number: int
+    kind: StepKind
+    name: str
+    hash: str
+    status: StepStatus
+    arguments: Json = None
+    answer: Json = None
+    error: ErrorInfo | None = None
+    effect_class: EffectClass | None = None
+    effect_id: str | None = None
+    sent_at: datetime | None = None
+    send_by: datetime | None = None
+    sends: int = 0
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    cost: Decimal = Decimal(0)
+    reserved: Decimal = Decimal(0)
+    is_cost_assumed: bool = False
+    """The worker died in mid-call: the reservation's worst case stands in for the unknown cost."""
+    model: str | None = None
+    workspace: Manifest | None = None
+    fence: Fence = Fence(0, 0)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+def step_hash(key: NodeKey, number: int, request: Request, previous: str) -> str:
+    """Covers what was asked and all that came before, never a prompt's text: a deploy may reword those."""
+    parts = [*key, number, request.kind, request.name, request.arguments, previous]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def effect_id(key: NodeKey, number: int) -> str:
+    """The idempotency key of a step's effect: the same on every attempt, on any machine."""
+    return "of-" + hashlib.sha256(json.dumps([*key, number]).encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Tools: what a skill can do, and the gateway every call goes through."""

@@ -1,0 +1,68 @@
+"""What a tool is, and what it is told when it is called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from omniforge.agents.runs import ErrorInfo
+from omniforge.journal.steps import EffectClass, Json
+from omniforge.tools.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool's contract. `parameters` is a JSON schema; calls that break it never reach the tool."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    effect: EffectClass = EffectClass.READ
+    writes_workspace: bool = False
+    timeout: timedelta = timedelta(seconds=30)
+    key_lifetime: timedelta | None = None
+    visible_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallContext:
+    """Who calls, for which task, and where its files are. `effect_id` is the idempotency key to send."""
+
+    tenant_id: str
+    task_id: str
+    session_id: str
+    workspace: Workspace
+    user_id: str = ""
+    effect_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The answer to one call: `result` is JSON, `error` says what to do differently."""
+
+    success: bool
+    result: Json = None
+    error: ErrorInfo | None = None
+
+
+class Tool(Protocol):
+    """A tool. Raises `TryAgain` for what the model can mend, `OutcomeUnknown` when an effect is in doubt."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    def effect_of(self, arguments: Mapping[str, Any]) -> EffectClass:
+        """The class of this very call; most tools answer with their spec's."""
+        ...
+
+    async def run(self, arguments: Mapping[str, Any], context: ToolCallContext) -> Json: ...
+
+
+class Findable(Protocol):
+    """What a tool of class `findable` has besides: it can look up what it sent."""
+
+    async def find(
+        self, effect_id: str, arguments: Mapping[str, Any], context: ToolCallContext
+    ) -> Json | None:
+        """The answer of the call that carried this effect id, or None when it never arrived."""
+        ...

@@ -119,7 +119,9 @@ class AgentArchived(Conflict):
     code = "agent_archived"
 
     def __init__(self, agent_id: str) -> None:
-        super().__init__(f"Agent {agent_id!r} is archived and cannot be changed.", agent_id=agent_id)
+        super().__init__(
+            f"Agent {agent_id!r} is archived and cannot be changed.", agent_id=agent_id
+        )
 
 
 class RunFinished(Conflict):

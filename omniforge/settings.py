@@ -27,7 +27,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".omniforge"), description="State of this machine.")
     database_url: str = Field("", description="Default: a SQLite file in the home folder.")
-    storage: Path = Field(Path(), description="Blobs, skills, workspaces. Default: storage in home.")
+    storage: Path = Field(
+        Path(), description="Blobs, skills, workspaces. Default: storage in home."
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
@@ -40,14 +42,20 @@ class Settings(BaseSettings):
     )
     llm_model: str = Field("", description="Default: the provider's.")
     offline_pace: float = Field(
-        0.0, ge=0, le=60, description="Seconds the offline model takes for an answer, to be watched."
+        0.0,
+        ge=0,
+        le=60,
+        description="Seconds the offline model takes for an answer, to be watched.",
     )
-    prices: Path | None = Field(None, description="YAML file with prices that override the known ones.")
+    prices: Path | None = Field(
+        None, description="YAML file with prices that override the known ones."
+    )
     anthropic_api_key: SecretStr | None = Field(None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(None, validation_alias="ANTHROPIC_BASE_URL")
 
     http_allow_private: tuple[str, ...] = Field(
-        (), description="Hosts that tools may call although their addresses are private: host[:port]."
+        (),
+        description="Hosts that tools may call although their addresses are private: host[:port].",
     )
     max_upload_mb: int = Field(32, ge=1, le=1024)
     max_concurrent_skills: int = Field(200, ge=1, le=10_000, description="Per worker.")

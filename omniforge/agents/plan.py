@@ -60,7 +60,9 @@ def _refuse_duplicates(skills: Sequence[SkillReference]) -> None:
     seen: set[str] = set()
     for skill in skills:
         if skill.id in seen:
-            raise PlanInvalid(f"Two skills have the id {skill.id!r}; give one of them another `id`.")
+            raise PlanInvalid(
+                f"Two skills have the id {skill.id!r}; give one of them another `id`."
+            )
         seen.add(skill.id)
 
 
@@ -78,4 +80,6 @@ def _refuse_cycles(graph: Mapping[str, tuple[str, ...]]) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        raise PlanInvalid(f"The skills wait for each other: {' -> '.join(error.args[1])}.") from None
+        raise PlanInvalid(
+            f"The skills wait for each other: {' -> '.join(error.args[1])}."
+        ) from None

@@ -56,9 +56,7 @@ class Journal:
     One `Journal` belongs to one claim of one node. After `Fenced` it must not be used again.
     """
 
-    def __init__(
-        self, store: JournalStore, key: NodeKey, fence: Fence, state: NodeState
-    ) -> None:
+    def __init__(self, store: JournalStore, key: NodeKey, fence: Fence, state: NodeState) -> None:
         self._store, self.key, self._fence = store, key, fence
         self._steps = {step.number: step for step in state.steps}
         self._inbox = {item.wait_id: item for item in state.inbox}
@@ -213,9 +211,7 @@ class Journal:
             reserved=Decimal(0),
             is_cost_assumed=True,
         )
-        await self._commit(
-            Transition(steps=[failed], release=step.reserved, settle=step.reserved)
-        )
+        await self._commit(Transition(steps=[failed], release=step.reserved, settle=step.reserved))
 
     # ---- effects -----------------------------------------------------------------------------
 
@@ -248,9 +244,7 @@ class Journal:
         self, step: Step, performed: Performed, consumed: Sequence[str] = ()
     ) -> Step:
         settled = _settled(step, performed, clock.now())
-        change = Transition(
-            steps=[settled], workspace=performed.workspace, consumed=list(consumed)
-        )
+        change = Transition(steps=[settled], workspace=performed.workspace, consumed=list(consumed))
         await self._commit(change, performed.event, f"step/{step.number}")
         return settled
 

@@ -21,7 +21,11 @@ class MemoryStream:
 
     def append(self, stream_id: str, event: NewEvent) -> None:
         body = Event(
-            stream_id=stream_id, seq=len(self.events) + 1, node=event.node, at=event.at, body=event.body
+            stream_id=stream_id,
+            seq=len(self.events) + 1,
+            node=event.node,
+            at=event.at,
+            body=event.body,
         )
         self.events.append(body)
 

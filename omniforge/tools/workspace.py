@@ -42,7 +42,9 @@ class Workspace:
         """
         files = list(self.files())
         if len(files) > MAX_FILES:
-            raise TryAgain(f"The workspace has {len(files)} files; {MAX_FILES} are allowed. Delete some.")
+            raise TryAgain(
+                f"The workspace has {len(files)} files; {MAX_FILES} are allowed. Delete some."
+            )
         manifest = {}
         for path in files:
             content = self.path(path).read_bytes()
@@ -69,7 +71,9 @@ class Workspace:
         """
         pure = PurePosixPath(name.replace("\\", "/"))
         if not name.strip() or "\0" in name or pure.is_absolute() or ".." in pure.parts:
-            raise TryAgain(f"{name!r} is not a path inside the workspace; use a relative one like 'out/a.csv'.")
+            raise TryAgain(
+                f"{name!r} is not a path inside the workspace; use a relative one like 'out/a.csv'."
+            )
         target = self.root.joinpath(*pure.parts)
         if not target.resolve().is_relative_to(self.root.resolve()):
             raise TryAgain(f"{name!r} leads out of the workspace.")

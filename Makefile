@@ -64,7 +64,7 @@ bench: $(STAMP) ## Measure against raw Temporal in the same run
 	@$(BIN)/python -m benchmarks.run
 
 migration: $(STAMP) ## Write a migration: make migration m="add x"
-	@$(BIN)/alembic revision --autogenerate -m "$(m)"
+	@$(BIN)/python -m dev.migration "$(m)"
 
 wheel: $(STAMP) ## Build the SDK's wheel into dist/
 	@$(BIN)/python -m hatchling build -t wheel

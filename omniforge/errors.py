@@ -93,6 +93,13 @@ class ExecutionNotFound(NotFound):
         super().__init__(f"There is no execution {execution_id!r}.", execution_id=execution_id)
 
 
+class ArtifactNotFound(NotFound):
+    code = "artifact_not_found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"The run has no file {path!r}.", path=path)
+
+
 class ApprovalNotFound(NotFound):
     code = "approval_not_found"
 
@@ -256,6 +263,18 @@ class ContextTooLong(ModelRequestInvalid):
     code = "context_too_long"
 
 
+class OfflineCannot(Ended):
+    """The offline model came to something that needs a real one, or to a step it cannot carry out."""
+
+    code = "offline_cannot"
+
+
+class PricesInvalid(Rejected):
+    """The file with a company's own prices cannot be used. The message names file and line."""
+
+    code = "prices_invalid"
+
+
 class PriceUnknown(Ended):
     """A run with a budget asked for a model without a known price."""
 
@@ -296,6 +315,12 @@ class NoProgress(Ended):
     code = "no_progress"
 
 
+class ToolInvalid(Rejected):
+    """A tool cannot be registered: its name or its JSON schema is broken, or the name is taken."""
+
+    code = "tool_invalid"
+
+
 # ---- words between tools and models ----------------------------------------------------------
 
 
@@ -303,6 +328,20 @@ class TryAgain(Observation):
     """The call was wrong in a way the model can mend; costs one iteration."""
 
     code = "try_again"
+
+
+class AnswerUnusable(TryAgain):
+    """A model answered, but not with something that can be carried out. `text` is what it wrote.
+
+    The message is a sentence for the model. The call is paid for: `omniforge.llm.failures.spent`
+    tells what was used.
+    """
+
+    code = "answer_unusable"
+
+    def __init__(self, message: str, text: str = "", **details: object) -> None:
+        super().__init__(message, **details)
+        self.text = text
 
 
 class GaveUp(Observation):

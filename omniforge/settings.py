@@ -4,11 +4,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, computed_field, field_validator
+from pydantic import Field, SecretStr, ValidationError, computed_field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from omniforge.errors import Rejected
+
 _DRIVERS = {
-    "sqlite://": "sqlite+aiosqlite://",
+    "sqlite+aiosqlite://": "sqlite://",
     "postgresql://": "postgresql+asyncpg://",
     "postgres://": "postgresql+asyncpg://",
 }
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _async_driver(cls, url: str) -> str:
+    def _our_driver(cls, url: str) -> str:
         for plain, driver in _DRIVERS.items():
             if url.startswith(plain):
                 return driver + url.removeprefix(plain)
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
     @cached_property
     def database(self) -> str:
         """The database to use: the given URL, or the SQLite file in the home folder."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.home.absolute() / 'omniforge.db'}"
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'omniforge.db'}"
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
     @cached_property
@@ -85,3 +87,21 @@ class Settings(BaseSettings):
     def provider(self) -> Literal["anthropic", "offline"]:
         """The model provider to use."""
         return self.llm_provider or ("anthropic" if self.anthropic_api_key else "offline")
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        Rejected: A variable has a value that cannot be used; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
+        raise Rejected(f"The settings cannot be used. {problems}") from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else ""
+    return name if name.isupper() else f"OMNIFORGE_{name.upper()}"

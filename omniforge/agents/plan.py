@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from omniforge.agents.config import SkillReference
 from omniforge.errors import PlanInvalid
@@ -43,6 +44,19 @@ class Plan:
         """The nodes on which nothing depends: their outputs are the run's result."""
         needed = {dependency for needs in self.depends_on.values() for dependency in needs}
         return [node for node in self.depends_on if node not in needed]
+
+
+def hand_on(plan: Plan, node: str, outputs: Mapping[str, Any], input_data: Any) -> Any:
+    """A skill's input: the run's, or its predecessor's output, or several outputs by skill id."""
+    before = plan.depends_on[node]
+    if not before:
+        return input_data
+    return outputs[before[0]] if len(before) == 1 else {name: outputs[name] for name in before}
+
+
+def with_config(skill: SkillReference, skill_input: Any) -> Any:
+    """The input with the skill's configuration laid under it."""
+    return {**skill.config, **skill_input} if isinstance(skill_input, dict) else skill_input
 
 
 def _predecessors(skill: SkillReference, skills: Sequence[SkillReference]) -> tuple[str, ...]:

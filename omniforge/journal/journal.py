@@ -43,11 +43,24 @@ RESEND_PAUSE = 0.25
 
 
 class PersonNeeded(Exception):
-    """An effect's outcome cannot be found out by a machine. The segment ends and a person is asked."""
+    """Effects are in doubt in a way no machine can settle. The segment ends and people are asked."""
 
-    def __init__(self, wait: Wait) -> None:
-        super().__init__(wait.question)
-        self.wait = wait
+    def __init__(self, waits: tuple[Wait, ...]) -> None:
+        super().__init__("; ".join(wait.question for wait in waits))
+        self.waits = waits
+
+
+class Interrupted(Exception):
+    """Someone asked the segment to stop before its next step. All that was begun is on record."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def never() -> str | None:
+    """The default answer to "should this segment stop?"."""
+    return None
 
 
 class Journal:
@@ -56,11 +69,18 @@ class Journal:
     One `Journal` belongs to one claim of one node. After `Fenced` it must not be used again.
     """
 
-    def __init__(self, store: JournalStore, key: NodeKey, fence: Fence, state: NodeState) -> None:
-        self._store, self.key, self._fence = store, key, fence
+    def __init__(
+        self,
+        store: JournalStore,
+        key: NodeKey,
+        fence: Fence,
+        state: NodeState,
+        should_stop: Callable[[], str | None] = never,
+    ) -> None:
+        self._store, self.key, self.fence, self._should_stop = store, key, fence, should_stop
         self._steps = {step.number: step for step in state.steps}
         self._inbox = {item.wait_id: item for item in state.inbox}
-        self.outcome = state.outcome
+        self.outcome, self.workspace = state.outcome, state.workspace
         self._next = 0
         self._last_hash = ""
         self._held: list[Step] = []
@@ -69,9 +89,16 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, store: JournalStore, key: NodeKey, skill_name: str, fence: Fence = Fence(0, 1)
+        cls,
+        store: JournalStore,
+        key: NodeKey,
+        skill_name: str,
+        fence: Fence = Fence(0, 1),
+        should_stop: Callable[[], str | None] = never,
     ) -> "Journal":
         """Claim a node and read what is on record of it.
+
+        `should_stop` is asked before every new step; a reason in its answer ends the segment there.
 
         Raises:
             Fenced: A later segment or attempt is already at work.
@@ -89,7 +116,7 @@ class Journal:
             return _event(key, body, _ending(fence))
 
         state = await store.claim(key, skill_name, fence, announce)
-        return cls(store, key, fence, state)
+        return cls(store, key, fence, state, should_stop)
 
     @property
     def active_seconds(self) -> float:
@@ -116,7 +143,7 @@ class Journal:
             return step.answer
         answer = await make()
         at = clock.now()
-        step = replace(_started(slot, self._fence, at), answer=answer, ended_at=at)
+        step = replace(_started(slot, self.fence, at), answer=answer, ended_at=at)
         # Alone it promises nothing to anyone, so it shares the commit of the first real step.
         self._hold(replace(step, status=StepStatus.CONFIRMED))
         return answer
@@ -141,21 +168,27 @@ class Journal:
         Raises:
             JournalDiverged: The record holds another request at this place. Nothing was sent.
             PersonNeeded: An effect is in doubt and its class leaves it to a person.
+            Interrupted: The segment was asked to stop before this step began.
             BudgetExceeded: The step's worst case does not fit under the cap.
             Fenced: A successor has taken over.
         """
         recorded = self._recorded_at(slot)
+        if recorded is not None and recorded.status.is_settled:
+            return recorded
+        if (reason := self._should_stop()) is not None:
+            raise Interrupted(reason)
         if recorded is None:
             return await self._first(slot, perform)
-        if recorded.status.is_settled:
-            return recorded
-        if slot.request.effect is not None:
-            return await self._resolve(slot, slot.request.effect, recorded, perform)
-        return await self._again(slot, recorded, perform)
+        if recorded.effect_class is None:
+            return await self._again(slot, recorded, perform)
+        if slot.request.effect is None:
+            # The tool, or the right to call it, went away while its effect was in doubt.
+            raise PersonNeeded((_question(recorded),))
+        return await self._resolve(slot, slot.request.effect, recorded, perform)
 
     async def finish(self, outcome: Outcome, event: EventBody) -> None:
         """Record how this segment ended, together with its last event."""
-        await self._commit(Transition(outcome=outcome), event, _ending(self._fence))
+        await self._commit(Transition(outcome=outcome), event, _ending(self.fence))
         self.outcome = outcome
 
     # ---- new work ----------------------------------------------------------------------------
@@ -163,7 +196,7 @@ class Journal:
     async def _first(self, slot: Slot, perform: Perform) -> Step:
         if slot.request.effect is not None:
             return await self._send(slot, slot.request.effect, perform)
-        step = _started(slot, self._fence, clock.now())
+        step = _started(slot, self.fence, clock.now())
         if slot.request.reserve:
             step = replace(step, reserved=slot.request.reserve)
             await self._commit(Transition(steps=[step], reserve=step.reserved))
@@ -172,7 +205,7 @@ class Journal:
     async def _again(self, slot: Slot, lost: Step, perform: Perform) -> Step:
         """A worker died between a model call and its record: count its worst case, then call again."""
         step = replace(
-            _started(slot, self._fence, clock.now()),
+            _started(slot, self.fence, clock.now()),
             reserved=slot.request.reserve,
             cost=lost.cost + lost.reserved,
             is_cost_assumed=True,
@@ -221,7 +254,7 @@ class Journal:
         """Write `sent` first, then send. `earlier` is the same step, sent before and in doubt."""
         at = clock.now()
         step = replace(
-            _started(slot, self._fence, at),
+            _started(slot, self.fence, at),
             status=StepStatus.SENT,
             effect_class=effect.kind,
             effect_id=effect_id(self.key, slot.number),
@@ -262,7 +295,7 @@ class Journal:
             # Its sender may still be alive until then; only afterwards is the wire quiet.
             await _sleep_until(step.send_by)
         if step.sends >= MAX_SENDS:
-            raise PersonNeeded(_question(step))
+            raise PersonNeeded((_question(step),))
         await asyncio.sleep(RESEND_PAUSE * 2 ** (step.sends - 1))
         sent_at = step.sent_at or clock.now()
         if effect.kind is EffectClass.KEYED and _within(sent_at, effect.key_lifetime):
@@ -273,7 +306,7 @@ class Journal:
             if found is not None:
                 return await self._settle_effect(step, found)
             return await self._send(slot, effect, perform, earlier=step)
-        raise PersonNeeded(_question(step))
+        raise PersonNeeded((_question(step),))
 
     async def _obey(
         self, slot: Slot, effect: Effect, step: Step, decided: InboxItem, perform: Perform
@@ -322,7 +355,7 @@ class Journal:
         now = time.monotonic()
         change.active, self._counted = now - self._counted, now
         try:
-            await self._store.commit(self.key, self._fence, change)
+            await self._store.commit(self.key, self.fence, change)
         except BaseException:
             self._held = held
             raise

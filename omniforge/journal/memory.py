@@ -1,10 +1,11 @@
 """A journal store for one process and its lifetime: the SDK's local runs, and tests."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from omniforge.errors import BudgetExceeded, Fenced
+from omniforge.errors import BlobMissing, BudgetExceeded, Fenced
+from omniforge.journal.blobs import Manifest, digest_of
 from omniforge.journal.events import Event, NewEvent
 from omniforge.journal.ports import Announce, InboxItem, NodeState, Outcome, Transition
 from omniforge.journal.steps import Fence, NodeKey, Step
@@ -36,6 +37,7 @@ class _Node:
     steps: dict[int, Step] = field(default_factory=dict)
     outcome: Outcome | None = None
     active: float = 0.0
+    workspace: Manifest | None = None
 
 
 class MemoryJournalStore:
@@ -57,7 +59,12 @@ class MemoryJournalStore:
         node.fence = fence
         ended = node.outcome if node.outcome and node.outcome.status.is_final else None
         state = NodeState(
-            is_new, list(node.steps.values()), self.inbox.get(key, []), ended, node.active
+            is_new,
+            list(node.steps.values()),
+            self.inbox.get(key, []),
+            ended,
+            node.active,
+            node.workspace,
         )
         if ended is None:
             self.streams[key.stream_id].append(key.stream_id, announce(state))
@@ -70,15 +77,34 @@ class MemoryJournalStore:
         reserved = stream.reserved + change.reserve - change.release
         settled = stream.settled + change.settle
         if change.reserve and stream.cap is not None and settled + reserved > stream.cap:
+            left = stream.cap - settled
             raise BudgetExceeded(
-                f"The next step may cost ${change.reserve}, and ${stream.cap - settled} of ${stream.cap} is left."
+                f"The next step may cost ${change.reserve}; ${left} of ${stream.cap} is left."
             )
         stream.reserved, stream.settled = reserved, settled
         node.steps.update((step.number, step) for step in change.steps)
         node.active += change.active
-        if change.outcome is not None:
-            node.outcome = replace(change.outcome)
+        if change.workspace is not None:
+            node.workspace = change.workspace
+        node.outcome = change.outcome or node.outcome
         items = self.inbox.get(key, [])
         self.inbox[key] = [item for item in items if item.id not in change.consumed]
         for event in change.events:
             stream.append(key.stream_id, event)
+
+
+class MemoryBlobs:
+    """Blobs for one process and its lifetime."""
+
+    def __init__(self) -> None:
+        self._content: dict[str, bytes] = {}
+
+    async def put(self, content: bytes) -> str:
+        digest = digest_of(content)
+        self._content[digest] = content
+        return digest
+
+    async def get(self, digest: str) -> bytes:
+        if digest not in self._content:
+            raise BlobMissing(digest)
+        return self._content[digest]

@@ -65,6 +65,8 @@ class NodeState:
     """Set when the node had ended before: its work is done and must not be done again."""
     active: float = 0.0
     """Seconds of work so far, over all segments."""
+    workspace: Manifest | None = None
+    """The node's files as its last step left them; None when no step wrote any."""
 
 
 @dataclass(slots=True)

@@ -102,3 +102,7 @@ class LLM(Protocol):
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
         """What this usage costs in dollars; None when the price of the model is not known."""
         ...
+
+    async def aclose(self) -> None:
+        """Let go of connections. The provider cannot be used afterwards."""
+        ...

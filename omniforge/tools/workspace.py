@@ -1,15 +1,20 @@
 """The files of one skill of a run: a folder that nothing in it can lead out of."""
 
+import errno
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from omniforge.errors import TryAgain
+from omniforge.errors import StorageUnavailable, TryAgain
 from omniforge.journal.blobs import BlobStore, Manifest, digest_of
+from omniforge.tools.wording import did_you_mean, listed
 
 # Enough for exports, reports and pictures; a run that needs more wants a store of its own.
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_FILES = 1_000
+
+_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE})
 
 
 class Workspace:
@@ -29,7 +34,7 @@ class Workspace:
             shutil.rmtree(self.root)
         self.root.mkdir(parents=True)
         for path, digest in manifest.items():
-            target = self.path(path)
+            target = self._confined(path, PurePosixPath(path))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(await self._blobs.get(digest))
         self._manifest = dict(manifest)
@@ -47,9 +52,7 @@ class Workspace:
             )
         manifest = {}
         for path in files:
-            content = self.path(path).read_bytes()
-            if len(content) > MAX_FILE_BYTES:
-                raise TryAgain(f"{path} has {len(content)} bytes; {MAX_FILE_BYTES} are allowed.")
+            content = self._content(path)
             digest = digest_of(content)
             if self._manifest.get(path) != digest:
                 await self._blobs.put(content)
@@ -69,12 +72,91 @@ class Workspace:
         Raises:
             TryAgain: The name is empty, absolute, or leads out of the workspace, also by way of a link.
         """
-        pure = PurePosixPath(name.replace("\\", "/"))
-        if not name.strip() or "\0" in name or pure.is_absolute() or ".." in pure.parts:
+        if not name.strip():
+            raise TryAgain(f"{name!r} is not a path; use a relative one like 'out/a.csv'.")
+        return self._confined(name, PurePosixPath(name.replace("\\", "/")))
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            TryAgain: There is no such file, it is a folder, or it is too large.
+        """
+        target = self.path(name)
+        with _disk(name):
+            if not target.is_file():
+                raise TryAgain(self._no_file(name, target))
+            _refuse_too_large(name, target.stat().st_size)
+            return target.read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place, with the folders above it, replacing one that is there.
+
+        Raises:
+            TryAgain: The name is taken by a folder or leads out, or the content is too large.
+            StorageUnavailable: The disk does not take it.
+        """
+        target = self.path(name)
+        _refuse_too_large(name, len(content))
+        with _disk(name):
+            if target.exists() and not target.is_file():
+                raise TryAgain(f"{name!r} is a folder; name a file in it.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    def delete(self, name: str) -> None:
+        """Remove a file.
+
+        Raises:
+            TryAgain: There is no such file, or it is a folder.
+        """
+        target = self.path(name)
+        with _disk(name):
+            if not target.is_file():
+                raise TryAgain(self._no_file(name, target))
+            target.unlink()
+
+    def _confined(self, name: str, pure: PurePosixPath) -> Path:
+        if "\0" in name or pure.is_absolute() or ".." in pure.parts:
             raise TryAgain(
                 f"{name!r} is not a path inside the workspace; use a relative one like 'out/a.csv'."
             )
         target = self.root.joinpath(*pure.parts)
-        if not target.resolve().is_relative_to(self.root.resolve()):
+        try:
+            is_inside = target.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise TryAgain(f"{name!r} cannot name a file; use a short plain name.") from error
+        if not is_inside:
             raise TryAgain(f"{name!r} leads out of the workspace.")
         return target
+
+    def _content(self, path: str) -> bytes:
+        target = self.root / path
+        _refuse_too_large(path, target.stat().st_size)
+        return target.read_bytes()
+
+    def _no_file(self, name: str, target: Path) -> str:
+        if target.is_dir():
+            return f"{name!r} is a folder; name a file in it."
+        files = list(self.files())
+        return (
+            f"There is no file {name!r}.{did_you_mean(name, files)} The workspace has:"
+            f" {listed(files)}."
+        )
+
+
+def _refuse_too_large(name: str, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise TryAgain(f"{name} has {size} bytes; {MAX_FILE_BYTES} are allowed.")
+
+
+@contextmanager
+def _disk(name: str) -> Iterator[None]:
+    """A name that the file system does not take is the caller's mistake; a full disk is not."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+            raise StorageUnavailable(f"The workspace's disk failed: {error.strerror}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TryAgain(f"{name!r} cannot be used as a file's name here: {reason}.") from error

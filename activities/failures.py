@@ -1,0 +1,28 @@
+"""Our errors as Temporal's: which kinds a retry can mend is decided here and nowhere else."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from temporalio.exceptions import ApplicationError
+
+from omniforge.errors import OmniForgeError, Unavailable
+
+log = logging.getLogger(__name__)
+
+# Temporal keeps the message in history; whole documents have no place there.
+MAX_MESSAGE = 1_000
+
+
+@contextlib.contextmanager
+def temporal_failures() -> Iterator[None]:
+    """Inside, our errors leave as typed failures: a part that is down is retried, the rest is final."""
+    try:
+        yield
+    except OmniForgeError as error:
+        log.warning("activity_failed", extra={"code": error.code, "reason": error.message})
+        raise ApplicationError(
+            error.message[:MAX_MESSAGE],
+            type=error.code,
+            non_retryable=not isinstance(error, Unavailable),
+        ) from error

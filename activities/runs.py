@@ -1,0 +1,85 @@
+"""A run's row: beginning, waiting, decisions, end. Short database work, so local activities.
+
+All of them may be repeated: the second time changes nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.failures import temporal_failures
+from activities.payloads import (
+    AgentRun,
+    Beginning,
+    Decided,
+    Finish,
+    NodeRef,
+    RunOutcome,
+    Waiting,
+)
+from omniforge import clock
+from omniforge.agents.runs import Run, RunStatus
+
+if TYPE_CHECKING:
+    from omniforge.store.store import Store
+
+
+class RunActivities:
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+
+    @activity.defn
+    async def begin(self, job: AgentRun) -> Beginning:
+        """Mark the run running and pin its version."""
+        run = Run(
+            id=job.execution_id,
+            agent_id=job.agent_id,
+            tenant_id=job.tenant_id,
+            status=RunStatus.PENDING,
+            trigger_type=job.trigger_type,
+            triggered_by=job.triggered_by,
+            created_at=clock.now(),
+        )
+        with temporal_failures():
+            begun = await self._store.for_tenant(job.tenant_id).write(lambda db: db.runs.begin(run))
+        return Beginning(
+            is_final=begun.is_final,
+            agent_name=begun.agent_name,
+            skills=tuple(skill.reference for skill in begun.version.skills),
+            skill_timeout_s=begun.version.limits.skill_timeout_s,
+        )
+
+    @activity.defn
+    async def mark_waiting(self, job: Waiting) -> None:
+        """Show in the run's row what it waits for."""
+        with temporal_failures():
+            await self._store.for_tenant(job.tenant_id).write(
+                lambda db: db.runs.mark_waiting(job.execution_id, job.waiting_for)
+            )
+
+    @activity.defn
+    async def decide(self, job: Decided) -> None:
+        """Put a person's decision into the run's inbox."""
+        with temporal_failures():
+            await self._store.for_tenant(job.tenant_id).write(
+                lambda db: db.approvals.decide(
+                    job.approval_id, job.decision, job.decided_by, job.note
+                )
+            )
+
+    @activity.defn
+    async def count_steps(self, job: NodeRef) -> int:
+        """How many steps a node has on record: more than before means progress was made."""
+        with temporal_failures():
+            return await self._store.for_tenant(job.tenant_id).read(
+                lambda db: db.runs.count_steps(job.execution_id, job.node)
+            )
+
+    @activity.defn
+    async def finish(self, job: Finish) -> RunOutcome:
+        """Give the run its final status, with what its skills came to."""
+        with temporal_failures():
+            run = await self._store.for_tenant(job.tenant_id).write(
+                lambda db: db.runs.finish(job.execution_id, job.status, job.error)
+            )
+        return RunOutcome(status=run.status, error=run.error, cost_usd=str(run.cost_usd))

@@ -1,0 +1,116 @@
+"""One segment of one skill."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.failures import temporal_failures
+from activities.payloads import RunSkill, SegmentResult
+from omniforge.execution.work import SkillWork
+from omniforge.journal.journal import Journal
+from omniforge.journal.steps import Fence, NodeKey
+
+if TYPE_CHECKING:
+    from omniforge.execution.events import ExecutionResult
+    from omniforge.execution.segments import SegmentRunner
+    from omniforge.skills.pinned import PinnedSkills
+    from omniforge.store.runs import NodeBrief
+    from omniforge.store.store import Store
+
+# The server takes a worker for dead after five silent seconds; this leaves room for four lost beats.
+HEARTBEAT = 1.0
+
+
+class SkillActivities:
+    def __init__(self, store: "Store", skills: "PinnedSkills", segments: "SegmentRunner") -> None:
+        self._store, self._skills, self._segments = store, skills, segments
+
+    @activity.defn
+    async def run_skill(self, job: RunSkill) -> SegmentResult:
+        """Run a skill until it is done, waits for someone, or is interrupted.
+
+        A later attempt, or a later segment, goes on after the last recorded step.
+        """
+        async with beating():
+            try:
+                with temporal_failures():
+                    return await self._run(job)
+            except asyncio.CancelledError:
+                if _was_asked_to_stop():
+                    return SegmentResult(status="interrupted", interruption="stop")
+                raise
+
+    async def _run(self, job: RunSkill) -> SegmentResult:
+        tenant = self._store.for_tenant(job.tenant_id)
+        brief = await tenant.read(lambda db: db.runs.brief(job.execution_id, job.node))
+        skill = await self._skills.get(brief.skill.reference.name, brief.skill.content_hash)
+        key = NodeKey(job.execution_id, job.node)
+        fence = Fence(job.segment, activity.info().attempt)
+        journal = await Journal.open(tenant.journal, key, skill.name, fence, _reason_to_stop)
+        result = await self._segments.run(skill, _work(job, brief), journal)
+        return _segment_result(result, journal)
+
+
+def _work(job: RunSkill, brief: "NodeBrief") -> SkillWork:
+    reference, limits = brief.skill.reference, brief.limits
+    return SkillWork(
+        tenant_id=job.tenant_id,
+        task_id=job.execution_id,
+        user_id=brief.user_id,
+        input=brief.input,
+        files=brief.workspace,
+        timeout_s=reference.timeout_s or limits.skill_timeout_s,
+        max_iterations=limits.max_iterations,
+        model=reference.model or "",
+        has_cap=limits.budget_usd is not None,
+    )
+
+
+@contextlib.asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Tell the server that this worker is alive, from now until the block ends."""
+    task = asyncio.create_task(_beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(HEARTBEAT)
+
+
+def _reason_to_stop() -> str | None:
+    return "drain" if activity.is_worker_shutdown() else None
+
+
+def _was_asked_to_stop() -> bool:
+    """Cancelled by the run's workflow; a worker that shuts down or lost its lease looks the same else."""
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested
+
+
+_STATUSES = {
+    "completed": "done",
+    "waiting": "waiting",
+    "interrupted": "interrupted",
+    "failed": "failed",
+    "timed_out": "timed_out",
+}
+
+
+def _segment_result(result: "ExecutionResult", journal: Journal) -> SegmentResult:
+    return SegmentResult.model_validate(
+        {
+            "status": _STATUSES[result.ending],
+            "waits": result.waits,
+            "interruption": result.interruption,
+            "error": result.error,
+            "active_s": journal.active_seconds,
+        }
+    )

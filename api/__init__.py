@@ -1,0 +1,1 @@
+"""HTTP in: requests become work, and what comes of it is told."""

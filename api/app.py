@@ -1,0 +1,68 @@
+"""Puts the API together from settings: the composition root of this process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from temporalio.client import Client
+
+from api import errors
+from api.launch import Launch
+from api.middleware import BodyLimit
+from api.reconciler import Reconciler
+from api.routes import agents, approvals, executions, health
+from omniforge.errors import OmniForgeError
+from omniforge.settings import Settings
+from omniforge.store.bell import listening
+from omniforge.store.shared_storage import prove_shared
+from omniforge.store.store import Store, open_store
+from workflows.wire import connect
+
+DESCRIPTION = """\
+Agents made of standard SKILL.md folders, run durably. Send `Authorization: Bearer of_sk_...`.
+Errors are problem documents (RFC 9457) with a stable `code`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API. It comes up without database and Temporal, and `/readyz` says what is missing."""
+    app = FastAPI(
+        title="OmniForge",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lambda app: _lifespan(app, settings),
+    )
+    app.state.storage = settings.storage_path
+    app.state.temporal_ui_url = settings.temporal_ui_url
+    app.add_middleware(BodyLimit, max_bytes=settings.max_upload_mb * 1024 * 1024)
+    errors.install(app)
+    for routes in (health, agents, executions, approvals):
+        app.include_router(routes.router)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    store = open_store(settings.database, settings.storage_path)
+    try:
+        await prove_shared(store, "API")
+        client = await connect(lazy=True)
+        async with listening(store.database) as bell:
+            app.state.store, app.state.temporal, app.state.bell = store, client, bell
+            app.state.launch = Launch(store, client)
+            async with _reconciling(store, client, app.state.launch):
+                yield
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _reconciling(store: Store, client: Client, launch: Launch) -> AsyncIterator[None]:
+    task = asyncio.create_task(Reconciler(store, client, launch).keep_going())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OmniForgeError):
+            await task

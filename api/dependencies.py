@@ -1,0 +1,58 @@
+"""What routes ask for: who calls, and the store as that caller sees it."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from omniforge.agents.config import AgentConfig
+from omniforge.agents.runs import Run
+from omniforge.errors import Unauthenticated
+from omniforge.identity import Principal
+from omniforge.store.store import Store, TenantStore
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Bearer of_sk_...`")
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+AllData = Annotated[Store, Depends(_store)]
+
+
+async def _principal(
+    store: AllData,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    if credentials is None:
+        raise Unauthenticated("Send an API key: `Authorization: Bearer of_sk_...`.")
+    return await store.authenticate(credentials.credentials)
+
+
+Caller = Annotated[Principal, Depends(_principal)]
+
+
+def _mine(store: AllData, caller: Caller) -> TenantStore:
+    return store.for_tenant(caller.tenant_id)
+
+
+Mine = Annotated[TenantStore, Depends(_mine)]
+
+
+async def _own_agent(agent_id: str, mine: Mine) -> AgentConfig:
+    return await mine.read(lambda db: db.agents.get(agent_id))
+
+
+OwnAgent = Annotated[AgentConfig, Depends(_own_agent)]
+
+
+async def _own_run(execution_id: str, mine: Mine) -> Run:
+    return await mine.read(lambda db: db.runs.get(execution_id))
+
+
+OwnRun = Annotated[Run, Depends(_own_run)]
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]

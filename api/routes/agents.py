@@ -1,0 +1,228 @@
+"""Agents: create, read, change, switch on and off."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from api.agent_forms import SkillFiles, files_of, read_new_agent
+from api.dependencies import AllData, Caller, Cursor, Limit, Mine, OwnAgent
+from api.errors import responses
+from api.schemas.agents import AgentBody, AgentChange, AgentList, NewAgent, SkillBody
+from omniforge import clock
+from omniforge.agents.config import AgentConfig, AgentStatus
+from omniforge.agents.plan import Plan
+from omniforge.agents.versions import AgentVersion, PinnedSkill
+from omniforge.errors import (
+    AgentArchived,
+    AgentInvalid,
+    AgentNotFound,
+    ArchiveRejected,
+    PlanInvalid,
+    SkillInvalid,
+    SkillNotFound,
+    Unauthenticated,
+    UploadTooLarge,
+)
+from omniforge.identity import Principal, new_id
+from omniforge.skills.loader import SkillLoader
+from omniforge.skills.pinned import pin
+from omniforge.skills.storage import SkillStorageManager, create_builder_storage_config
+from omniforge.store.store import Repositories, TenantStore
+
+router = APIRouter(prefix="/api/v1/agents", tags=["agents"], responses=responses(Unauthenticated))
+
+_REFUSALS = responses(
+    AgentInvalid, PlanInvalid, SkillInvalid, SkillNotFound, ArchiveRejected, UploadTooLarge
+)
+
+_FORM = {
+    "type": "object",
+    "required": ["agent"],
+    "properties": {
+        "agent": {"type": "string", "description": "The agent as JSON, without its skills' files."},
+        "archive": {"type": "string", "format": "binary", "description": "A zip of skill folders."},
+        "files": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "description": "Single files named `my-skill/SKILL.md`.",
+        },
+    },
+}
+
+
+class Pinning:
+    """Turns the skills of a request into pinned ones."""
+
+    def __init__(self, request: Request, store: AllData, caller: Caller) -> None:
+        self._blobs, self._caller = store.blobs, caller
+        self._storage = request.app.state.storage
+
+    async def pin(
+        self, skills: list[SkillBody], folders: SkillFiles, kept: dict[str, PinnedSkill]
+    ) -> tuple[PinnedSkill, ...]:
+        """Pin each skill: from the request, from the agent as it is, or from the layered folders."""
+        config = create_builder_storage_config(self._caller.tenant_id, None, self._storage)
+        loader = SkillLoader(SkillStorageManager(config))
+        pinned = []
+        for skill in skills:
+            reference, files = skill.reference(), folders.get(skill.name)
+            if files is None and skill.name in kept:
+                known = kept[skill.name].content_hash
+                pinned.append(PinnedSkill(reference=reference, content_hash=known))
+            else:
+                pinned.append(await pin(reference, files, self._blobs, loader))
+        return tuple(pinned)
+
+
+NeedsPinning = Annotated[Pinning, Depends()]
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=_REFUSALS,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/NewAgent"}},
+                "multipart/form-data": {"schema": _FORM},
+            },
+        }
+    },
+)
+async def create_agent(
+    request: Request, mine: Mine, caller: Caller, pinning: NeedsPinning
+) -> AgentBody:
+    """Create an agent from its skills: as JSON with the files in it, or as a form with a zip or folder."""
+    body, folders = await read_new_agent(request)
+    Plan.of([skill.reference() for skill in body.skills])
+    pinned = await pinning.pin(body.skills, folders, {})
+    agent = _new_agent(body, pinned, caller)
+    await mine.write(lambda db: db.agents.add(agent, _version_of(agent, pinned, caller)))
+    return AgentBody.of(agent, None)
+
+
+@router.get("")
+async def list_agents(
+    mine: Mine, limit: Limit = 50, cursor: Cursor = None, status: AgentStatus | None = None
+) -> AgentList:
+    """The agents of the workspace, newest first. Archived ones only with `status=archived`."""
+
+    def work(db: Repositories) -> AgentList:
+        page = db.agents.page(limit, cursor, status)
+        usage = db.agents.usage([agent.id for agent in page.items])
+        bodies = [AgentBody.of(agent, usage.get(agent.id)) for agent in page.items]
+        return AgentList(agents=bodies, next_cursor=page.next_cursor)
+
+    return await mine.read(work)
+
+
+@router.get("/{agent_id}", responses=responses(AgentNotFound))
+async def get_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
+    """One agent, with its usage counted from its runs."""
+    return await _body(mine, agent)
+
+
+@router.patch("/{agent_id}", responses=_REFUSALS | responses(AgentNotFound, AgentArchived))
+async def change_agent(
+    change: AgentChange, agent: OwnAgent, mine: Mine, caller: Caller, pinning: NeedsPinning
+) -> AgentBody:
+    """Change an agent. New skills or limits make a new version; runs under way keep theirs."""
+    _refuse_archived(agent)
+    current = await mine.read(lambda db: db.agents.version(agent.id, agent.version))
+    pinned = current.skills
+    if change.skills is not None:
+        Plan.of([skill.reference() for skill in change.skills])
+        kept = {skill.reference.name: skill for skill in current.skills}
+        pinned = await pinning.pin(change.skills, files_of(change.skills), kept)
+    changed = _changed(agent, change, pinned)
+
+    def work(db: Repositories) -> None:
+        if changed.version != db.agents.get(agent.id).version:
+            db.agents.add_version(_version_of(changed, pinned, caller))
+        db.agents.replace(changed)
+
+    await mine.write(work)
+    return await _body(mine, changed)
+
+
+@router.post("/{agent_id}/activate", responses=responses(AgentNotFound, AgentArchived))
+async def activate_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
+    """Let the agent be run."""
+    return await _switch(mine, agent, AgentStatus.ACTIVE)
+
+
+@router.post("/{agent_id}/pause", responses=responses(AgentNotFound, AgentArchived))
+async def pause_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
+    """Accept no new runs; those under way go on."""
+    return await _switch(mine, agent, AgentStatus.PAUSED)
+
+
+@router.post("/{agent_id}/archive", responses=responses(AgentNotFound))
+async def archive_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
+    """Put the agent away for good. Its runs stay readable."""
+    archived = agent.model_copy(update={"status": AgentStatus.ARCHIVED})
+    await mine.write(lambda db: db.agents.replace(archived))
+    return await _body(mine, archived)
+
+
+async def _switch(mine: TenantStore, agent: AgentConfig, status: AgentStatus) -> AgentBody:
+    _refuse_archived(agent)
+    switched = agent.model_copy(update={"status": status})
+    await mine.write(lambda db: db.agents.replace(switched))
+    return await _body(mine, switched)
+
+
+def _refuse_archived(agent: AgentConfig) -> None:
+    if agent.status is AgentStatus.ARCHIVED:
+        raise AgentArchived(agent.id)
+
+
+async def _body(mine: TenantStore, agent: AgentConfig) -> AgentBody:
+    usage = await mine.read(lambda db: db.agents.usage([agent.id]))
+    return AgentBody.of(agent, usage.get(agent.id))
+
+
+def _new_agent(body: NewAgent, pinned: tuple[PinnedSkill, ...], caller: Principal) -> AgentConfig:
+    at = clock.now()
+    return AgentConfig(
+        id=new_id("ag"),
+        tenant_id=caller.tenant_id,
+        name=body.name,
+        description=body.description,
+        status=body.status,
+        trigger_type=body.trigger_type,
+        skills=tuple(skill.reference for skill in pinned),
+        integrations=tuple(body.integrations),
+        limits=body.limits,
+        created_by=caller.user_id,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _changed(
+    agent: AgentConfig, change: AgentChange, pinned: tuple[PinnedSkill, ...]
+) -> AgentConfig:
+    update: dict[str, Any] = change.model_dump(exclude_none=True, include={"name", "description"})
+    if change.skills is not None or change.limits is not None:
+        update["version"] = agent.version + 1
+    update["skills"] = tuple(skill.reference for skill in pinned)
+    update["limits"] = change.limits or agent.limits
+    update["updated_at"] = clock.now()
+    return agent.model_copy(update=update)
+
+
+def _version_of(
+    agent: AgentConfig, pinned: tuple[PinnedSkill, ...], caller: Principal
+) -> AgentVersion:
+    return AgentVersion(
+        agent_id=agent.id,
+        tenant_id=agent.tenant_id,
+        version=agent.version,
+        skills=pinned,
+        limits=agent.limits,
+        created_by=caller.user_id,
+        created_at=agent.updated_at,
+    )

@@ -1,0 +1,90 @@
+"""Agents over HTTP."""
+
+from typing import Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+
+from omniforge.agents.config import (
+    AgentConfig,
+    AgentLimits,
+    AgentStatus,
+    SharingLevel,
+    SkillReference,
+    TriggerType,
+    UsageStats,
+)
+
+Files = dict[str, str | dict[str, str]]
+"""Relative path -> text, or `{"base64": "..."}` for anything else."""
+
+
+class SkillBody(SkillReference, frozen=True):
+    """A skill's place in the agent and, for a custom one, its folder.
+
+    Without `files`, a custom skill is taken from the agent itself (when it is being changed) or from
+    the workspace's folder, and a public one from the library.
+    """
+
+    files: Files | None = None
+
+    def reference(self) -> SkillReference:
+        return SkillReference.model_validate(self.model_dump(exclude={"files"}))
+
+
+class NewAgent(BaseModel, extra="forbid"):
+    """An agent to create. `status: active` makes it runnable at once."""
+
+    name: str = Field(min_length=1, max_length=255)
+    description: str = Field(default="", max_length=1024)
+    skills: list[SkillBody] = Field(default=[], max_length=100)
+    trigger_type: Literal[TriggerType.ON_DEMAND] = TriggerType.ON_DEMAND
+    limits: AgentLimits = AgentLimits()
+    integrations: list[str] = []
+    status: Literal[AgentStatus.DRAFT, AgentStatus.ACTIVE] = AgentStatus.DRAFT
+
+
+class AgentChange(BaseModel, extra="forbid"):
+    """What to change. New skills or limits make a new version; runs under way keep theirs."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    description: str | None = Field(default=None, max_length=1024)
+    skills: list[SkillBody] | None = Field(default=None, min_length=1, max_length=100)
+    limits: AgentLimits | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("nothing to change: give name, description, skills or limits")
+        return self
+
+
+class AgentBody(BaseModel):
+    """An agent as it stands now."""
+
+    id: str
+    name: str
+    description: str
+    status: AgentStatus
+    trigger_type: TriggerType
+    schedule: str | None
+    skills: tuple[SkillReference, ...]
+    integrations: tuple[str, ...]
+    limits: AgentLimits
+    version: int
+    sharing_level: SharingLevel
+    created_by: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    last_run: AwareDatetime | None
+    usage_stats: UsageStats
+
+    @classmethod
+    def of(cls, agent: AgentConfig, usage: UsageStats | None) -> "AgentBody":
+        stats = usage or UsageStats()
+        known: dict[str, Any] = agent.model_dump(include=set(cls.model_fields))
+        return cls.model_validate({**known, "last_run": stats.last_run, "usage_stats": stats})
+
+
+class AgentList(BaseModel):
+    agents: list[AgentBody]
+    next_cursor: str | None

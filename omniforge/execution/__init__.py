@@ -1,0 +1,1 @@
+"""Running skills: the reasoning loop, the prompt, and the engine that strings skills together."""

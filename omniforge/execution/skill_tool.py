@@ -1,0 +1,46 @@
+"""Runs a skill by its name: the one interface the engine knows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omniforge.agents.runs import ErrorInfo
+from omniforge.errors import OmniForgeError
+from omniforge.execution.autonomous import AutonomousConfig
+from omniforge.execution.factory import ExecutorFactory
+from omniforge.skills.loader import SkillLoader
+from omniforge.tools.protocol import ToolCallContext, ToolResult
+
+
+class SkillTool:
+    """Finds a skill in the layers and runs it with a journal in memory."""
+
+    def __init__(
+        self,
+        loader: SkillLoader,
+        executors: ExecutorFactory,
+        config: AutonomousConfig | None = None,
+    ) -> None:
+        self._loader, self._executors = loader, executors
+        self._config = config or AutonomousConfig()
+
+    async def execute(self, context: ToolCallContext, arguments: Mapping[str, Any]) -> ToolResult:
+        """Run `arguments["skill_name"]` on `arguments["args"]`, the text of a JSON object or plain words.
+
+        A skill that is missing, broken or fails is a result without success, not an exception.
+        """
+        try:
+            skill = self._loader.resolve(arguments["skill_name"])
+        except OmniForgeError as error:
+            return ToolResult(False, error=ErrorInfo(code=error.code, message=error.message))
+        config = AutonomousConfig(
+            max_iterations=self._config.max_iterations,
+            timeout_s=self._config.timeout_s,
+            model=self._config.model or skill.model or "",
+            workspace=context.workspace,
+            user_id=context.user_id,
+        )
+        executor = self._executors.make(skill, config)
+        result = await executor.execute_sync(
+            arguments["args"], context.task_id, context.session_id, context.tenant_id
+        )
+        return ToolResult(result.success, result.output, result.error)

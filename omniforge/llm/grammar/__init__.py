@@ -1,0 +1,1 @@
+"""The steps of a skill that need no judgement, written in plain markdown."""

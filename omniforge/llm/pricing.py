@@ -1,0 +1,70 @@
+"""What a model call costs: public prices by date, tier and cache, and a company's own on top."""
+
+from datetime import datetime
+from decimal import ROUND_CEILING, Context, Decimal
+from pathlib import Path
+
+from omniforge import clock
+from omniforge.agents.runs import TokenUsage
+from omniforge.llm.price_file import PriceFile
+
+BILLIONTH = Decimal("0.000000001")
+# Room for any sum of money times any count of tokens; the default of 28 digits has an edge.
+_MONEY = Context(prec=60, rounding=ROUND_CEILING)
+
+
+class Pricing:
+    """Prices in dollars, exact, rounded up to a billionth. None is "not known", never "free".
+
+    The public prices come with the package and are never fetched. `overrides` is a `PriceFile`.
+
+    Raises:
+        PricesInvalid: The override file is missing or wrong.
+    """
+
+    def __init__(self, overrides: Path | None = None) -> None:
+        self._own = PriceFile(overrides) if overrides else None
+
+    def cost(self, provider: str, model: str, usage: TokenUsage, at: datetime) -> Decimal | None:
+        """What this usage costs at the prices of that moment."""
+        if provider == "offline":
+            return Decimal(0)
+        own = self._own.at(model, at) if self._own else None
+        exact = own.cost(usage) if own else _public_cost(provider, model, usage, at)
+        return None if exact is None else exact.quantize(BILLIONTH, context=_MONEY)
+
+    def worst_case(
+        self,
+        provider: str,
+        model: str,
+        input_tokens: int,
+        max_tokens: int,
+        at: datetime | None = None,
+    ) -> Decimal | None:
+        """The most that a call can cost: all output used, and all input at its dearest.
+
+        Writing input to a provider's cache costs more than plain input, so that counts too.
+        """
+        ways = (
+            TokenUsage(input_tokens=input_tokens, output_tokens=max_tokens),
+            TokenUsage(cache_write_tokens=input_tokens, output_tokens=max_tokens),
+        )
+        costs = [self.cost(provider, model, way, at or clock.now()) for way in ways]
+        return max((cost for cost in costs if cost is not None), default=None)
+
+
+def _public_cost(provider: str, model: str, usage: TokenUsage, at: datetime) -> Decimal | None:
+    # Imported here: two thousand models take half a second to load.
+    from genai_prices import Usage, calc_price
+
+    counts = Usage(
+        input_tokens=usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+    )
+    try:
+        found = calc_price(counts, model, provider_id=provider, genai_request_timestamp=at)
+    except LookupError:
+        return None
+    return found.total_price

@@ -1,0 +1,1 @@
+"""The database and the blobs: tables, one repository a noun, and the journal's adapter."""

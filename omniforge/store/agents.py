@@ -1,0 +1,97 @@
+"""Agents and their versions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, insert, select, update
+
+from omniforge import clock
+from omniforge.agents.config import AgentConfig, AgentStatus, UsageStats
+from omniforge.agents.runs import RunStatus
+from omniforge.agents.versions import AgentVersion
+from omniforge.errors import AgentNotFound
+from omniforge.store.repository import Repository
+from omniforge.store.sql import Page, page_of
+from omniforge.store.tables import agent_configs, agent_executions, agent_versions
+
+
+class AgentRepository(Repository):
+    def add(self, agent: AgentConfig, version: AgentVersion) -> None:
+        self._connection.execute(
+            insert(agent_configs), [agent.model_dump(mode="python") | _json(agent)]
+        )
+        self.add_version(version)
+
+    def add_version(self, version: AgentVersion) -> None:
+        row = version.model_dump(mode="json") | {"created_at": version.created_at}
+        self._connection.execute(insert(agent_versions), [row])
+
+    def get(self, agent_id: str) -> AgentConfig:
+        """
+        Raises:
+            AgentNotFound: Missing, or another tenant's.
+        """
+        query = select(agent_configs).where(self._mine(), agent_configs.c.id == agent_id)
+        row = self._connection.execute(query).mappings().first()
+        if row is None:
+            raise AgentNotFound(agent_id)
+        return AgentConfig.model_validate(dict(row))
+
+    def version(self, agent_id: str, number: int) -> AgentVersion:
+        query = select(agent_versions).where(
+            agent_versions.c.tenant_id == self._tenant_id,
+            agent_versions.c.agent_id == agent_id,
+            agent_versions.c.version == number,
+        )
+        return AgentVersion.model_validate(dict(self._connection.execute(query).mappings().one()))
+
+    def page(self, limit: int, cursor: str | None, status: AgentStatus | None) -> Page[AgentConfig]:
+        """Newest first. Archived agents are listed only when asked for by status."""
+        wanted = (
+            agent_configs.c.status != AgentStatus.ARCHIVED
+            if status is None
+            else agent_configs.c.status == status
+        )
+        query = select(agent_configs).where(self._mine(), wanted)
+        return page_of(
+            self._connection,
+            query,
+            agent_configs,
+            limit,
+            cursor,
+            lambda row: AgentConfig.model_validate(dict(row)),
+        )
+
+    def replace(self, agent: AgentConfig) -> None:
+        """Overwrite an agent's row with what it now is."""
+        changed = agent.model_dump(mode="python") | _json(agent) | {"updated_at": clock.now()}
+        where = (self._mine(), agent_configs.c.id == agent.id)
+        self._connection.execute(update(agent_configs).where(*where).values(changed))
+
+    def usage(self, agent_ids: Sequence[str]) -> dict[str, UsageStats]:
+        """Counted from the runs now; an agent without runs has no entry."""
+        runs = agent_executions.c
+        query = (
+            select(
+                runs.agent_id,
+                func.count().label("total_runs"),
+                func.sum(case((runs.status == RunStatus.COMPLETED, 1), else_=0)).label(
+                    "successful_runs"
+                ),
+                func.max(runs.started_at).label("last_run"),
+            )
+            .where(runs.tenant_id == self._tenant_id, runs.agent_id.in_(agent_ids))
+            .group_by(runs.agent_id)
+        )
+        rows = self._connection.execute(query).mappings()
+        return {row["agent_id"]: UsageStats.model_validate(dict(row)) for row in rows}
+
+    def _mine(self) -> ColumnElement[bool]:
+        return agent_configs.c.tenant_id == self._tenant_id
+
+
+def _json(agent: AgentConfig) -> dict[str, Any]:
+    """The columns that hold documents, as JSON."""
+    return agent.model_dump(
+        mode="json", include={"skills", "integrations", "limits", "shared_with", "event_config"}
+    )

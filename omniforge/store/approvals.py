@@ -1,0 +1,93 @@
+"""Questions to people, and their decisions on the way back to a run."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel
+from sqlalchemy import select, update
+
+from omniforge import clock
+from omniforge.errors import AlreadyDecided, ApprovalNotFound
+from omniforge.journal.events import DecisionMade, NewEvent
+from omniforge.journal.ports import Decision
+from omniforge.store.repository import Repository
+from omniforge.store.sql import Page, insert_into, page_of
+from omniforge.store.streams import advance
+from omniforge.store.tables import approvals, inbox
+
+
+class Approval(BaseModel, frozen=True):
+    """A question that a run waits on. Undecided while `decision` is null."""
+
+    id: str
+    execution_id: str
+    node: str
+    generation: int
+    kind: Literal["effect"]
+    question: str
+    created_at: AwareDatetime
+    decision: Decision | None = None
+    decided_by: str | None = None
+    decided_at: AwareDatetime | None = None
+
+
+class ApprovalRepository(Repository):
+    def get(self, approval_id: str) -> Approval:
+        """
+        Raises:
+            ApprovalNotFound: Missing, or another tenant's.
+        """
+        mine = approvals.c.tenant_id == self._tenant_id, approvals.c.id == approval_id
+        row = self._connection.execute(select(approvals).where(*mine)).mappings().first()
+        if row is None:
+            raise ApprovalNotFound(approval_id)
+        return Approval.model_validate(dict(row))
+
+    def page(self, limit: int, cursor: str | None, is_open: bool) -> Page[Approval]:
+        query = select(approvals).where(approvals.c.tenant_id == self._tenant_id)
+        if is_open:
+            query = query.where(approvals.c.decision.is_(None))
+        return page_of(
+            self._connection,
+            query,
+            approvals,
+            limit,
+            cursor,
+            lambda row: Approval.model_validate(dict(row)),
+        )
+
+    def decide(self, approval_id: str, decision: Decision, by: str, note: str) -> None:
+        """Record a decision and put it into the run's inbox. The same one again changes nothing.
+
+        Raises:
+            AlreadyDecided: Another decision was made before.
+        """
+        approval = self.get(approval_id)
+        if approval.decision is not None:
+            if (approval.decision, approval.decided_by) == (decision, by):
+                return
+            raise AlreadyDecided(approval_id, f"{approval.decision} by {approval.decided_by}")
+        at = clock.now()
+        decided = {"decision": decision, "decided_by": by, "decided_at": at}
+        self._connection.execute(
+            update(approvals).where(approvals.c.id == approval_id).values(decided)
+        )
+        item = {
+            "id": approval_id,
+            "stream_id": approval.execution_id,
+            "node": approval.node,
+            "generation": approval.generation,
+            "tenant_id": self._tenant_id,
+            "wait_id": approval_id,
+            "decision": decision,
+            "decided_by": by,
+            "note": note,
+            "created_at": at,
+        }
+        self._connection.execute(
+            insert_into(self._connection, inbox).on_conflict_do_nothing(), [item]
+        )
+        body = DecisionMade(id=approval_id, decision=decision, decided_by=by)
+        event = NewEvent(
+            dedupe_key=f"{body.type}/{approval_id}", node=approval.node, at=at, body=body
+        )
+        advance(self._connection, approval.execution_id, self._tenant_id, [event])

@@ -1,0 +1,193 @@
+"""The journal's port on SQL: a claim and a commit, each one transaction."""
+
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, case, select, tuple_, update
+
+from omniforge import clock
+from omniforge.errors import Fenced
+from omniforge.journal.ports import (
+    Announce,
+    Decision,
+    InboxItem,
+    NodeState,
+    NodeStatus,
+    Outcome,
+    Transition,
+)
+from omniforge.journal.steps import Fence, NodeKey
+from omniforge.store.database import Database
+from omniforge.store.records import document_of, outcome_of, row_of_step, step_of
+from omniforge.store.sql import insert_into, upsert
+from omniforge.store.streams import advance
+from omniforge.store.tables import approvals, inbox, nodes, steps
+
+_FINAL = [status for status in NodeStatus if status.is_final]
+
+
+class SqlJournalStore:
+    """For one tenant. Every write starts with an update of the node's row that checks the fence: it
+    locks the row, so nothing can come between the check and the commit."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self._database, self._tenant_id = database, tenant_id
+
+    async def claim(
+        self, key: NodeKey, skill_name: str, fence: Fence, announce: Announce
+    ) -> NodeState:
+        def work(connection: Connection) -> NodeState:
+            row = self._take(connection, key, skill_name, fence)
+            state = _state(connection, key, row)
+            if state.outcome is None:
+                advance(connection, key.stream_id, self._tenant_id, [announce(state)])
+            return state
+
+        return await self._database.write(work)
+
+    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
+        def work(connection: Connection) -> None:
+            _write_node(connection, key, fence, change)
+            if change.steps:
+                rows = [row_of_step(key, self._tenant_id, step) for step in change.steps]
+                upsert(connection, steps, rows)
+            if change.consumed:
+                consumed = inbox.c.id.in_(change.consumed)
+                connection.execute(update(inbox).where(consumed).values(consumed_at=clock.now()))
+            if change.outcome is not None and change.outcome.waits:
+                self._ask(connection, key, change.outcome)
+            advance(
+                connection,
+                key.stream_id,
+                self._tenant_id,
+                change.events,
+                change.reserve,
+                change.release,
+                change.settle,
+            )
+
+        await self._database.write(work)
+
+    def _take(
+        self, connection: Connection, key: NodeKey, skill_name: str, fence: Fence
+    ) -> RowMapping:
+        row = {
+            **key._asdict(),
+            "tenant_id": self._tenant_id,
+            "skill_name": skill_name,
+            "status": NodeStatus.RUNNING,
+            **fence._asdict(),
+            "claims": 1,
+            "waits": [],
+            "active": 0.0,
+            "started_at": clock.now(),
+        }
+        statement = insert_into(connection, nodes).values(row)
+        takeover = {
+            "segment": fence.segment,
+            "attempt": fence.attempt,
+            "claims": nodes.c.claims + 1,
+            "status": case((nodes.c.status.in_(_FINAL), nodes.c.status), else_=NodeStatus.RUNNING),
+        }
+        taken = (
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[nodes.c.stream_id, nodes.c.node, nodes.c.generation],
+                    set_=takeover,
+                    where=tuple_(nodes.c.segment, nodes.c.attempt)
+                    < tuple_(statement.excluded.segment, statement.excluded.attempt),
+                ).returning(nodes)
+            )
+            .mappings()
+            .first()
+        )
+        if taken is None:
+            raise Fenced(f"{key.node!r} is in later hands than {fence.segment}.{fence.attempt}.")
+        return taken
+
+    def _ask(self, connection: Connection, key: NodeKey, outcome: Outcome) -> None:
+        rows = [
+            {
+                "id": wait.id,
+                "tenant_id": self._tenant_id,
+                "execution_id": key.stream_id,
+                "node": key.node,
+                "generation": key.generation,
+                "kind": wait.kind,
+                "question": wait.question,
+                "created_at": clock.now(),
+            }
+            for wait in outcome.waits
+        ]
+        connection.execute(insert_into(connection, approvals).on_conflict_do_nothing(), rows)
+
+
+_GUARD = update(nodes).where(
+    nodes.c.stream_id == bindparam("stream"),
+    nodes.c.node == bindparam("of_node"),
+    nodes.c.generation == bindparam("of_generation"),
+    nodes.c.segment == bindparam("of_segment"),
+    nodes.c.attempt == bindparam("of_attempt"),
+)
+
+
+def _write_node(connection: Connection, key: NodeKey, fence: Fence, change: Transition) -> None:
+    values: dict[str, Any] = {"active": nodes.c.active + change.active}
+    if change.workspace is not None:
+        values["workspace"] = dict(change.workspace)
+    if change.outcome is not None:
+        values |= _outcome_columns(change.outcome)
+    owner = {
+        "stream": key.stream_id,
+        "of_node": key.node,
+        "of_generation": key.generation,
+        "of_segment": fence.segment,
+        "of_attempt": fence.attempt,
+    }
+    if connection.execute(_GUARD.values(values), owner).rowcount != 1:
+        raise Fenced(f"{key.node!r} was taken over from {fence.segment}.{fence.attempt}.")
+
+
+def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "output": outcome.output,
+        "error": document_of(outcome.error),
+        "waits": [wait.model_dump() for wait in outcome.waits],
+        "completed_at": clock.now() if outcome.status.is_final else None,
+    }
+
+
+def _state(connection: Connection, key: NodeKey, row: RowMapping) -> NodeState:
+    outcome = outcome_of(row)
+    if row["claims"] == 1 or outcome is not None:
+        return NodeState(is_new=row["claims"] == 1, outcome=outcome, active=row["active"])
+    of_node = [
+        steps.c.stream_id == key.stream_id,
+        steps.c.node == key.node,
+        steps.c.generation == key.generation,
+    ]
+    recorded = connection.execute(select(steps).where(*of_node).order_by(steps.c.number)).mappings()
+    waiting = connection.execute(
+        select(inbox).where(
+            inbox.c.stream_id == key.stream_id,
+            inbox.c.node == key.node,
+            inbox.c.generation == key.generation,
+            inbox.c.consumed_at.is_(None),
+        )
+    ).mappings()
+    return NodeState(
+        is_new=False,
+        steps=[step_of(step) for step in recorded],
+        inbox=[
+            InboxItem(
+                item["id"],
+                item["wait_id"],
+                Decision(item["decision"]),
+                item["decided_by"],
+                item["note"],
+            )
+            for item in waiting
+        ],
+        active=row["active"],
+        workspace=row["workspace"],
+    )

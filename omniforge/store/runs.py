@@ -1,0 +1,344 @@
+"""Runs: from accepted to final, and what each of their skills came to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
+
+from omniforge import clock
+from omniforge.agents.config import AgentLimits
+from omniforge.agents.plan import Plan, hand_on, with_config
+from omniforge.agents.runs import (
+    FINAL_STATUSES,
+    ErrorInfo,
+    Run,
+    RunStatus,
+    SkillResult,
+    TokenUsage,
+)
+from omniforge.agents.versions import AgentVersion, PinnedSkill
+from omniforge.errors import ExecutionNotFound, IdempotencyConflict
+from omniforge.journal.blobs import Manifest
+from omniforge.journal.events import Event, EventBody, NewEvent, RunFinished, RunStarted
+from omniforge.journal.ports import NodeStatus
+from omniforge.journal.steps import Json, Step, StepKind
+from omniforge.store.agents import AgentRepository
+from omniforge.store.records import error_of, step_of
+from omniforge.store.repository import Repository
+from omniforge.store.sql import Page, insert_into, page_of
+from omniforge.store.streams import advance, events_after, open_stream
+from omniforge.store.tables import agent_executions, nodes, steps
+
+# Above any segment a workflow reaches: whoever still works on a node of a finished run is fenced out.
+_CLOSED_SEGMENT = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """What a caller sent to make a repeat harmless, and the hash of what it asked for with it."""
+
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a workflow needs to know of the run it carries. `is_final`: there is nothing left to do."""
+
+    is_final: bool
+    agent_name: str
+    version: AgentVersion
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBrief:
+    """All that one skill of a run works from."""
+
+    skill: PinnedSkill
+    limits: AgentLimits
+    input: Json
+    workspace: Manifest
+    user_id: str
+
+
+class RunRepository(Repository):
+    def add(self, run: Run, files: Manifest, once: IdempotencyKey | None) -> tuple[Run, bool]:
+        """Write a pending run; True when it is new.
+
+        Under an idempotency key that was used before, the run of that time is the answer.
+
+        Raises:
+            IdempotencyConflict: The key was used with another body.
+        """
+        row = {
+            **run.model_dump(mode="python", exclude={"error"}),
+            "files": dict(files),
+            "skill_results": [],
+            "usage": {},
+            "cost": run.cost_usd,
+            "idempotency_key": once.key if once else None,
+            "body_hash": once.body_hash if once else None,
+        }
+        row.pop("cost_usd")
+        statement = insert_into(self._connection, agent_executions).on_conflict_do_nothing()
+        if self._connection.execute(statement, [row]).rowcount == 1 or once is None:
+            return run, True
+        mine = agent_executions.c.idempotency_key == once.key
+        earlier = self._connection.execute(self._query(mine)).mappings().one()
+        if earlier["body_hash"] != once.body_hash:
+            raise IdempotencyConflict(once.key)
+        return _run_of(earlier), False
+
+    def get(self, run_id: str) -> Run:
+        """
+        Raises:
+            ExecutionNotFound: Missing, or another tenant's.
+        """
+        return _run_of(self._row(run_id))
+
+    def page(
+        self, limit: int, cursor: str | None, agent_id: str | None, status: RunStatus | None
+    ) -> Page[Run]:
+        query = self._query()
+        if agent_id is not None:
+            query = query.where(agent_executions.c.agent_id == agent_id)
+        if status is not None:
+            query = query.where(agent_executions.c.status == status)
+        return page_of(self._connection, query, agent_executions, limit, cursor, _run_of)
+
+    def begin(self, run: Run) -> Begun:
+        """Make sure the run's row and stream exist and mark it running. Repeating it changes nothing."""
+        self.add(run, {}, None)
+        row = self._row(run.id)
+        agents = AgentRepository(self._connection, self._tenant_id)
+        agent = agents.get(row["agent_id"])
+        version = agents.version(agent.id, row["agent_version"] or agent.version)
+        if RunStatus(row["status"]) is RunStatus.PENDING:
+            at = clock.now()
+            self._set(
+                run.id, status=RunStatus.RUNNING, started_at=at, agent_version=version.version
+            )
+            open_stream(self._connection, run.id, self._tenant_id, version.limits.budget_usd, at)
+            started = RunStarted(
+                agent_id=agent.id,
+                agent_name=agent.name,
+                agent_version=version.version,
+                skills=tuple(skill.reference.id for skill in version.skills),
+            )
+            self._tell(run.id, started)
+        return Begun(RunStatus(row["status"]).is_final, agent.name, version)
+
+    def mark_waiting(self, run_id: str, waiting_for: str | None) -> None:
+        """Show what a run waits for, or that it goes on (None). A final run stays as it is."""
+        status = RunStatus.WAITING if waiting_for else RunStatus.RUNNING
+        self._set(run_id, status=status, waiting_for=waiting_for)
+
+    def brief(self, run_id: str, node: str) -> NodeBrief:
+        """What a skill starts from: the run's input and files, or those of the skills before it."""
+        row = self._row(run_id)
+        agents = AgentRepository(self._connection, self._tenant_id)
+        version = agents.version(row["agent_id"], row["agent_version"])
+        pinned = version.pinned(node)
+        plan = Plan.of([skill.reference for skill in version.skills])
+        before = plan.depends_on[node]
+        rows = self._node_rows(run_id) if before else {}
+        outputs = {name: rows[name]["output"] for name in before}
+        handed_on = hand_on(plan, node, outputs, row["input_data"])
+        return NodeBrief(
+            skill=pinned,
+            limits=version.limits,
+            input=with_config(pinned.reference, handed_on),
+            workspace=_merged(rows[name]["workspace"] for name in before)
+            if before
+            else row["files"],
+            user_id=row["triggered_by"],
+        )
+
+    def finish(self, run_id: str, status: RunStatus, error: ErrorInfo | None) -> Run:
+        """Give a run its final status, once; after that it stays as it is.
+
+        Result, usage and cost are put together from what its skills recorded.
+        """
+        row = self._row(run_id)
+        if RunStatus(row["status"]).is_final:
+            return _run_of(row)
+        at = clock.now()
+        self._close_nodes(run_id)
+        results = self._skill_results(run_id, status)
+        result = self._result(row, results) if status is RunStatus.COMPLETED else None
+        cost = sum((one.cost_usd for one in results), row["cost"])
+        open_stream(self._connection, run_id, self._tenant_id, None, at)
+        self._set(
+            run_id,
+            status=status,
+            waiting_for=None,
+            completed_at=at,
+            result=result,
+            error=error.message if error else None,
+            error_code=error.code if error else None,
+            error_skill=error.skill if error else None,
+            skill_results=[one.model_dump(mode="json") for one in results],
+            usage=sum((one.usage for one in results), TokenUsage()).model_dump(),
+            cost=cost,
+        )
+        self._tell(run_id, RunFinished(status=status, result=result, error=error, cost_usd=cost))
+        return self.get(run_id)
+
+    def steps(self, run_id: str) -> list[tuple[str, Step]]:
+        """The journal of a run: (node, step), in the order of nodes and numbers."""
+        self._row(run_id)
+        query = (
+            select(steps)
+            .where(steps.c.stream_id == run_id)
+            .order_by(steps.c.started_at, steps.c.node, steps.c.number)
+        )
+        return [(row["node"], step_of(row)) for row in self._connection.execute(query).mappings()]
+
+    def events(self, run_id: str, after: int, limit: int) -> list[Event]:
+        """The next events of a run that is this tenant's."""
+        self._row(run_id)
+        return events_after(self._connection, run_id, after, limit)
+
+    def files(self, run_id: str) -> Manifest:
+        """The files of a run as its skills left them; before the first, those it was given."""
+        given = self._row(run_id)["files"]
+        return _merged([given, *(row["workspace"] for row in self._node_rows(run_id).values())])
+
+    def withdraw(self, run_id: str, error: ErrorInfo) -> bool:
+        """Take back a run that nobody began; False when its workflow got to it first.
+
+        Its idempotency key is free again, so that the caller's next try is a new run.
+        """
+        statement = update(agent_executions).where(
+            agent_executions.c.id == run_id,
+            agent_executions.c.tenant_id == self._tenant_id,
+            agent_executions.c.status == RunStatus.PENDING,
+        )
+        ended = {
+            "status": RunStatus.FAILED,
+            "error": error.message,
+            "error_code": error.code,
+            "completed_at": clock.now(),
+            "idempotency_key": None,
+        }
+        return self._connection.execute(statement.values(ended)).rowcount == 1
+
+    def count_steps(self, run_id: str, node: str) -> int:
+        """How many steps a node has on record."""
+        of_node = steps.c.stream_id == run_id, steps.c.node == node
+        return self._connection.execute(select(func.count()).where(*of_node)).scalar_one()
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _query(self, *conditions: ColumnElement[bool]) -> Any:
+        mine = agent_executions.c.tenant_id == self._tenant_id
+        return select(agent_executions).where(mine, *conditions)
+
+    def _row(self, run_id: str) -> RowMapping:
+        query = self._query(agent_executions.c.id == run_id)
+        row: RowMapping | None = self._connection.execute(query).mappings().first()
+        if row is None:
+            raise ExecutionNotFound(run_id)
+        return row
+
+    def _set(self, run_id: str, **values: Any) -> None:
+        statement = update(agent_executions).where(
+            agent_executions.c.id == run_id,
+            agent_executions.c.tenant_id == self._tenant_id,
+            agent_executions.c.status.not_in(FINAL_STATUSES),
+        )
+        self._connection.execute(statement.values(values))
+
+    def _tell(self, run_id: str, body: EventBody) -> None:
+        event = NewEvent(dedupe_key=body.type, at=clock.now(), body=body)
+        advance(self._connection, run_id, self._tenant_id, [event])
+
+    def _node_rows(self, run_id: str) -> dict[str, RowMapping]:
+        query = select(nodes).where(nodes.c.stream_id == run_id).order_by(nodes.c.generation)
+        return {row["node"]: row for row in self._connection.execute(query).mappings()}
+
+    def _close_nodes(self, run_id: str) -> None:
+        unfinished = nodes.c.status.not_in([status for status in NodeStatus if status.is_final])
+        statement = update(nodes).where(nodes.c.stream_id == run_id, unfinished)
+        self._connection.execute(
+            statement.values(segment=_CLOSED_SEGMENT, completed_at=clock.now())
+        )
+
+    def _skill_results(self, run_id: str, status: RunStatus) -> list[SkillResult]:
+        spent = self._spent(run_id)
+        return [
+            _skill_result(row, status, *spent.get(node, (TokenUsage(), Decimal(0))))
+            for node, row in self._node_rows(run_id).items()
+        ]
+
+    def _spent(self, run_id: str) -> dict[str, tuple[TokenUsage, Decimal]]:
+        query = select(steps.c.node, steps.c.usage, steps.c.cost).where(
+            steps.c.stream_id == run_id, steps.c.kind != StepKind.PREAMBLE
+        )
+        spent: dict[str, tuple[TokenUsage, Decimal]] = {}
+        for row in self._connection.execute(query):
+            usage, cost = spent.get(row.node, (TokenUsage(), Decimal(0)))
+            spent[row.node] = (usage + TokenUsage.model_validate(row.usage), cost + row.cost)
+        return spent
+
+    def _result(self, row: RowMapping, results: list[SkillResult]) -> Json:
+        agents = AgentRepository(self._connection, self._tenant_id)
+        version = agents.version(row["agent_id"], row["agent_version"])
+        last = Plan.of([skill.reference for skill in version.skills]).last
+        outputs = {one.id: one.output for one in results if one.id in last}
+        return next(iter(outputs.values())) if len(last) == 1 else outputs
+
+
+def _merged(workspaces: Iterable[Manifest | None]) -> Manifest:
+    """The files of several skills in one folder; where two wrote the same path, the later one's."""
+    merged: dict[str, str] = {}
+    for workspace in workspaces:
+        merged |= workspace or {}
+    return merged
+
+
+def unfinished(connection: Connection, before: datetime, limit: int) -> list[Run]:
+    """Runs of all tenants that were accepted before a moment and have no final status, oldest first."""
+    query = (
+        select(agent_executions)
+        .where(
+            agent_executions.c.status.not_in(FINAL_STATUSES),
+            agent_executions.c.created_at < before,
+        )
+        .order_by(agent_executions.c.created_at)
+        .limit(limit)
+    )
+    return [_run_of(row) for row in connection.execute(query).mappings()]
+
+
+def _run_of(row: RowMapping) -> Run:
+    error = (
+        ErrorInfo(code=row["error_code"], message=row["error"], skill=row["error_skill"])
+        if row["error_code"]
+        else None
+    )
+    return Run.model_validate({**row, "error": error, "cost_usd": row["cost"]})
+
+
+def _skill_result(
+    row: RowMapping, run_status: RunStatus, usage: TokenUsage, cost: Decimal
+) -> SkillResult:
+    status = NodeStatus(row["status"])
+    if not status.is_final:
+        status = NodeStatus.CANCELLED if run_status is RunStatus.CANCELLED else NodeStatus.FAILED
+    return SkillResult.model_validate(
+        {
+            "id": row["node"],
+            "name": row["skill_name"],
+            "status": status.value,
+            "output": row["output"],
+            "error": error_of(row["error"]),
+            "usage": usage,
+            "cost_usd": cost,
+            "started_at": row["started_at"],
+            "completed_at": row["completed_at"],
+        }
+    )

@@ -1,0 +1,82 @@
+"""The store: a database and its blobs, opened for one tenant at a time."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from omniforge.identity import Principal
+from omniforge.journal.blobs import BlobStore
+from omniforge.store.access import principal_of
+from omniforge.store.agents import AgentRepository
+from omniforge.store.approvals import ApprovalRepository
+from omniforge.store.blobs import FolderBlobs
+from omniforge.store.database import Database, open_database
+from omniforge.store.journal import SqlJournalStore
+from omniforge.store.runs import RunRepository
+
+T = TypeVar("T")
+
+
+class Repositories:
+    """All nouns of one tenant in one transaction."""
+
+    def __init__(self, connection: Connection, tenant_id: str) -> None:
+        self._connection, self._tenant_id = connection, tenant_id
+
+    @cached_property
+    def agents(self) -> AgentRepository:
+        return AgentRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def runs(self) -> RunRepository:
+        return RunRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def approvals(self) -> ApprovalRepository:
+        return ApprovalRepository(self._connection, self._tenant_id)
+
+
+class TenantStore:
+    """One tenant's view. Each `read` or `write` is one transaction, and its work may be run twice."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self._database, self.tenant_id = database, tenant_id
+
+    async def read(self, work: Callable[[Repositories], T]) -> T:
+        return await self._database.read(lambda c: work(Repositories(c, self.tenant_id)))
+
+    async def write(self, work: Callable[[Repositories], T]) -> T:
+        return await self._database.write(lambda c: work(Repositories(c, self.tenant_id)))
+
+    @cached_property
+    def journal(self) -> SqlJournalStore:
+        return SqlJournalStore(self._database, self.tenant_id)
+
+
+class Store:
+    """All of a platform's data."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self.database, self.blobs = database, blobs
+
+    def for_tenant(self, tenant_id: str) -> TenantStore:
+        """The store as one tenant sees it. The id comes from a credential or from a workflow's input."""
+        return TenantStore(self.database, tenant_id)
+
+    async def authenticate(self, api_key: str) -> Principal:
+        """
+        Raises:
+            Unauthenticated: The key is unknown or revoked.
+        """
+        return await self.database.read(lambda connection: principal_of(connection, api_key))
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+def open_store(database_url: str, storage: Path) -> Store:
+    """The store of a process. Connects on first use; close it at the end."""
+    return Store(open_database(database_url), FolderBlobs(storage / "blobs"))

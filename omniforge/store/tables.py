@@ -1,0 +1,253 @@
+"""The tables. Those of the product documents keep their names and columns; ours join them.
+
+`agent_configs` has no counters: usage is counted from `agent_executions` when it is asked for
+(docs/decisions/0007). A step's row is written more than once only while it is not settled.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from omniforge.store.columns import Document, Money, Timestamp
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+platform_marks = Table(
+    "platform_marks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("tenant_id", ForeignKey("tenants.id"), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("role", String(32), nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False, index=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp),
+)
+
+agent_configs = Table(
+    "agent_configs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("status", String(32), nullable=False, index=True),
+    Column("trigger_type", String(32), nullable=False),
+    Column("schedule", String(100)),
+    Column("event_config", Document),
+    Column("skills", Document, nullable=False),
+    Column("integrations", Document, nullable=False),
+    Column("limits", Document, nullable=False),
+    Column("created_by", String(64), nullable=False, index=True),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sharing_level", String(32), nullable=False),
+    Column("shared_with", Document, nullable=False),
+    Index("ix_agent_configs_tenant_id_created_at", "tenant_id", "created_at"),
+)
+
+agent_versions = Table(
+    "agent_versions",
+    metadata,
+    Column("agent_id", ForeignKey("agent_configs.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("skills", Document, nullable=False),
+    Column("limits", Document, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+
+agent_executions = Table(
+    "agent_executions",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("agent_id", ForeignKey("agent_configs.id"), nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("agent_version", Integer),
+    Column("triggered_by", String(64), nullable=False),
+    Column("trigger_type", String(32), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("waiting_for", String(32)),
+    Column("input_data", Document, nullable=False),
+    Column("files", Document, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("started_at", Timestamp),
+    Column("completed_at", Timestamp),
+    Column("result", Document),
+    Column("error", Text),
+    Column("error_code", String(64)),
+    Column("error_skill", String(64)),
+    Column("skill_results", Document, nullable=False),
+    Column("usage", Document, nullable=False),
+    Column("cost", Money, nullable=False),
+    Column("idempotency_key", String(255)),
+    Column("body_hash", String(64)),
+    UniqueConstraint("tenant_id", "idempotency_key"),
+    Index("ix_agent_executions_tenant_id_created_at", "tenant_id", "created_at"),
+    Index("ix_agent_executions_agent_id_created_at", "agent_id", "created_at"),
+    Index("ix_agent_executions_status_created_at", "status", "created_at"),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("next_seq", Integer, nullable=False),
+    Column("cap", Money),
+    Column("reserved", Money, nullable=False),
+    Column("settled", Money, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("stream_id", String(128), primary_key=True),
+    Column("node", String(255), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("skill_name", String(64), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("segment", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("output", Document),
+    Column("error", Document),
+    Column("waits", Document, nullable=False),
+    Column("workspace", Document),
+    Column("active", Float, nullable=False),
+    Column("started_at", Timestamp, nullable=False),
+    Column("completed_at", Timestamp),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("stream_id", String(128), primary_key=True),
+    Column("node", String(255), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("arguments", Document),
+    Column("answer", Document),
+    Column("error", Document),
+    Column("effect_class", String(16)),
+    Column("effect_id", String(64)),
+    Column("sent_at", Timestamp),
+    Column("send_by", Timestamp),
+    Column("sends", Integer, nullable=False),
+    Column("usage", Document, nullable=False),
+    Column("cost", Money, nullable=False),
+    Column("reserved", Money, nullable=False),
+    Column("is_cost_assumed", Boolean, nullable=False),
+    Column("model", String(128)),
+    Column("workspace", Document),
+    Column("segment", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("started_at", Timestamp),
+    Column("ended_at", Timestamp),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("stream_id", String(128), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("node", String(255)),
+    Column("type", String(32), nullable=False),
+    Column("at", Timestamp, nullable=False),
+    Column("body", Document, nullable=False),
+    Column("dedupe_key", String(400), nullable=False),
+    UniqueConstraint("stream_id", "dedupe_key"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("stream_id", String(128), nullable=False),
+    Column("node", String(255), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("wait_id", String(128), nullable=False),
+    Column("decision", String(32), nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("consumed_at", Timestamp),
+    Index("ix_inbox_stream_id_node", "stream_id", "node"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("execution_id", String(128), nullable=False, index=True),
+    Column("node", String(255), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("decision", String(32)),
+    Column("decided_by", String(64)),
+    Column("decided_at", Timestamp),
+    Index("ix_approvals_tenant_id_created_at", "tenant_id", "created_at"),
+)

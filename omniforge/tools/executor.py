@@ -1,0 +1,239 @@
+"""The gateway: every tool call passes here, on its way to the journal and the tool."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast
+
+from omniforge.agents.runs import ErrorInfo, TokenUsage
+from omniforge.errors import Observation, OmniForgeError, OutcomeUnknown, TryAgain
+from omniforge.journal.events import ToolAnswered
+from omniforge.journal.journal import Journal, PersonNeeded
+from omniforge.journal.steps import (
+    Effect,
+    EffectClass,
+    Json,
+    Perform,
+    Performed,
+    Request,
+    Sending,
+    Slot,
+    Step,
+    StepKind,
+    StepStatus,
+)
+from omniforge.tools.protocol import Findable, Tool, ToolCallContext, ToolResult
+from omniforge.tools.registry import ToolRegistry
+
+log = logging.getLogger(__name__)
+
+# About 15,000 tokens: room for a page of data, too little to drown the conversation.
+MAX_RESULT_CHARS = 50_000
+SUMMARY_CHARS = 240
+
+
+class Policy(Protocol):
+    """Which calls a skill may make."""
+
+    def permits(
+        self, tool_name: str, arguments: Mapping[str, Any], schema: Mapping[str, Any] | None = None
+    ) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a model asks for."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+class ToolExecutor:
+    """Checks a call (known? allowed? well-formed?), runs it within its limits and records its answer.
+
+    The calls of one turn run side by side; those that write the workspace go one after another.
+    """
+
+    def __init__(self, registry: ToolRegistry) -> None:
+        self.registry = registry
+        self._writing = asyncio.Lock()
+
+    async def execute(
+        self, calls: Sequence[Call], context: ToolCallContext, journal: Journal, policy: Policy
+    ) -> list[ToolResult]:
+        """The answers to the calls of one turn, in their order.
+
+        Raises:
+            PersonNeeded: Effects are in doubt and people must decide; all other calls are on record.
+        """
+        planned = [self._plan(call, context, policy) for call in calls]
+        slots = journal.take([request for request, _ in planned])
+        works = [_telling(slot, perform) for slot, (_, perform) in zip(slots, planned, strict=True)]
+        outcomes = await asyncio.gather(
+            *(journal.run(slot, work) for slot, work in zip(slots, works, strict=True)),
+            return_exceptions=True,
+        )
+        return [_result(step) for step in _all_settled(outcomes)]
+
+    def _plan(
+        self, call: Call, context: ToolCallContext, policy: Policy
+    ) -> tuple[Request, Perform]:
+        tool = self.registry.get(call.name)
+        request = Request(StepKind.TOOL, call.name, dict(call.arguments))
+        refusal = self._refusal(tool, call, policy)
+        if tool is None or refusal is not None:
+            return request, _refusing(refusal or TryAgain("unknown tool"))
+        effect = _effect(tool, call, context)
+        return replace(request, effect=effect), self._running(tool, call, context, effect)
+
+    def _refusal(self, tool: Tool | None, call: Call, policy: Policy) -> Observation | None:
+        if tool is None:
+            return TryAgain(
+                f"There is no tool {call.name!r}. Known: {', '.join(self.registry.names)}."
+            )
+        if not policy.permits(call.name, call.arguments, tool.spec.parameters):
+            return TryAgain(
+                f"This skill may not call {call.name!r} with these arguments (allowed-tools)."
+            )
+        try:
+            self.registry.schema_of(call.name).check(call.arguments)
+        except Observation as problem:
+            return problem
+        return None
+
+    def _running(
+        self, tool: Tool, call: Call, context: ToolCallContext, effect: Effect | None
+    ) -> Perform:
+        async def perform(sending: Sending) -> Performed:
+            mine = replace(context, effect_id=sending.effect_id)
+            try:
+                if tool.spec.writes_workspace:
+                    return await self._write(tool, call, mine)
+                return await _run(tool, call, mine)
+            except OutcomeUnknown as unknown:
+                if effect is not None:
+                    raise
+                return _failed(unknown)
+            except Observation as observation:
+                return _failed(observation)
+            except OmniForgeError:
+                raise  # our own store or disk: the segment is retried, the model cannot mend it
+            except Exception as error:
+                log.exception("tool_crashed", extra={"tool": call.name})
+                if effect is not None:
+                    raise OutcomeUnknown(f"{call.name} crashed: {type(error).__name__}") from error
+                return _failed(
+                    TryAgain(f"{call.name} crashed ({type(error).__name__}). Try another way.")
+                )
+
+        return perform
+
+    async def _write(self, tool: Tool, call: Call, context: ToolCallContext) -> Performed:
+        async with self._writing:
+            before = context.workspace.manifest
+            try:
+                performed = await _run(tool, call, context)
+                return replace(performed, workspace=await context.workspace.snapshot())
+            except Observation:
+                await context.workspace.restore(before)  # a failed write leaves nothing behind
+                raise
+
+
+def _effect(tool: Tool, call: Call, context: ToolCallContext) -> Effect | None:
+    kind = tool.effect_of(call.arguments)
+    if kind is EffectClass.READ:
+        return None
+
+    async def find(effect_id: str) -> Performed | None:
+        answer = await cast(Findable, tool).find(effect_id, call.arguments, context)
+        return None if answer is None else _answered(answer)
+
+    spec = tool.spec
+    return Effect(
+        kind,
+        spec.timeout,
+        spec.key_lifetime,
+        spec.visible_after,
+        find if kind is EffectClass.FINDABLE else None,
+    )
+
+
+async def _run(tool: Tool, call: Call, context: ToolCallContext) -> Performed:
+    limit = tool.spec.timeout.total_seconds()
+    try:
+        async with asyncio.timeout(limit):
+            return _answered(await tool.run(call.arguments, context))
+    except TimeoutError:
+        raise OutcomeUnknown(f"{call.name} gave no answer within {limit:g} seconds.") from None
+
+
+def _answered(answer: Json) -> Performed:
+    return Performed(answer=_capped(answer), usage=TokenUsage(tool_calls=1))
+
+
+def _failed(observation: Observation) -> Performed:
+    error = ErrorInfo(code=observation.code, message=observation.message[:MAX_RESULT_CHARS])
+    return Performed(error=error, usage=TokenUsage(tool_calls=1))
+
+
+def _refusing(refusal: Observation) -> Perform:
+    async def perform(_: Sending) -> Performed:
+        return _failed(refusal)
+
+    return perform
+
+
+def _capped(answer: Json) -> Json:
+    """The answer, or its beginning when it is too long. What is recorded is what the model sees."""
+    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    if len(text) <= MAX_RESULT_CHARS:
+        return answer
+    note = f"[cut: the first {MAX_RESULT_CHARS} of {len(text)} characters; ask for less]"
+    return f"{text[:MAX_RESULT_CHARS]}\n{note}"
+
+
+def _telling(slot: Slot, perform: Perform) -> Perform:
+    """Adds the event that people see of a call."""
+
+    async def told(sending: Sending) -> Performed:
+        started = time.monotonic()
+        performed = await perform(sending)
+        event = ToolAnswered(
+            step=slot.number,
+            tool=slot.request.name,
+            success=performed.error is None,
+            summary=_summary(performed),
+            effect=slot.request.effect.kind if slot.request.effect else None,
+            duration_ms=round((time.monotonic() - started) * 1000),
+        )
+        return replace(performed, event=event)
+
+    return told
+
+
+def _summary(performed: Performed) -> str:
+    answer = performed.error.message if performed.error else performed.answer
+    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    return text if len(text) <= SUMMARY_CHARS else text[: SUMMARY_CHARS - 1] + "…"
+
+
+def _result(step: Step) -> ToolResult:
+    return ToolResult(step.status is StepStatus.CONFIRMED, step.answer, step.error)
+
+
+def _all_settled(outcomes: Sequence[Step | BaseException]) -> list[Step]:
+    """The steps, or the error that matters most: people are asked only when nothing else is wrong."""
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for error in errors:
+        if not isinstance(error, PersonNeeded):
+            raise error
+    if errors:
+        raise PersonNeeded(
+            tuple(
+                wait for error in errors if isinstance(error, PersonNeeded) for wait in error.waits
+            )
+        )
+    return [outcome for outcome in outcomes if isinstance(outcome, Step)]

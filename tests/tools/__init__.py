@@ -1,0 +1,1 @@
+"""The built-in tools, the registry and the workspace."""

@@ -1,0 +1,243 @@
+"""One run of one agent: which skill runs when, what it waits for, how it ends."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payloads import (
+        AgentRun,
+        Beginning,
+        Decided,
+        Finish,
+        NodeRef,
+        RunOutcome,
+        RunSkill,
+        SegmentResult,
+        Waiting,
+    )
+    from activities.runs import RunActivities
+    from activities.skills import SkillActivities
+    from omniforge.agents.config import SkillReference
+    from omniforge.agents.plan import Plan
+    from omniforge.agents.runs import ErrorInfo, RunStatus
+    from omniforge.errors import NoProgress
+    from workflows.attributes import OF_STATUS
+    from workflows.policies import (
+        BOOKKEEPING,
+        GRACE,
+        HEARTBEAT_TIMEOUT,
+        SEGMENT_ATTEMPTS,
+        SEGMENT_RETRY,
+    )
+
+DECIDE = "decide"
+
+
+class SkillEnded(Exception):
+    """A skill ended without its answer, and so does the run."""
+
+    def __init__(self, status: RunStatus, error: ErrorInfo) -> None:
+        super().__init__(error.message)
+        self.status, self.error = status, error
+
+
+@workflow.defn(name="AgentRun")
+class AgentRunWorkflow:
+    """One run of one agent, from accepted to a final status."""
+
+    @workflow.init
+    def __init__(self, job: AgentRun) -> None:
+        self._job = job
+        self._waits: dict[str, str] = {}
+        """Open questions: wait id -> its kind."""
+        self._progress: dict[str, str] = {}
+
+    @workflow.run
+    async def run(self, job: AgentRun) -> RunOutcome:
+        beginning = await self._begin()
+        if beginning.is_final:
+            return RunOutcome(status=RunStatus.COMPLETED)
+        try:
+            await self._run_skills(beginning)
+        except SkillEnded as ended:
+            return await self._finish(ended.status, ended.error)
+        except asyncio.CancelledError:
+            error = ErrorInfo(code="cancelled", message="The run was cancelled.")
+            return await self._finish(RunStatus.CANCELLED, error)
+        return await self._finish(RunStatus.COMPLETED)
+
+    @workflow.update(name=DECIDE)
+    async def decide(self, decision: Decided) -> None:
+        """A person's decision of something this run waits for."""
+        await workflow.execute_local_activity_method(RunActivities.decide, decision, **BOOKKEEPING)
+        self._waits.pop(decision.approval_id, None)
+
+    @decide.validator
+    def _refuse_unless_waiting(self, decision: Decided) -> None:
+        if decision.approval_id not in self._waits:
+            raise ApplicationError(
+                f"The run does not wait for {decision.approval_id!r}.", type="not_waiting"
+            )
+
+    # ---- the plan ----------------------------------------------------------------------------
+
+    async def _run_skills(self, beginning: Beginning) -> None:
+        plan = Plan.of(beginning.skills)
+        skills = {skill.id: skill for skill in beginning.skills}
+        self._progress = dict.fromkeys(skills, "to do")
+        running: dict[str, asyncio.Task[None]] = {}
+        completed: dict[str, None] = {}
+        try:
+            while len(completed) < len(skills):
+                for node in plan.ready({**running, **completed}, completed):
+                    limit = skills[node].timeout_s or beginning.skill_timeout_s
+                    running[node] = asyncio.create_task(self._run_skill(skills[node], limit))
+                await workflow.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
+                for node in [node for node, task in running.items() if task.done()]:
+                    await running.pop(node)
+                    completed[node] = None
+        finally:
+            await _stop(list(running.values()))
+
+    async def _run_skill(self, skill: SkillReference, limit: float) -> None:
+        """All segments of one skill, until it is done.
+
+        Raises:
+            SkillEnded: It failed, timed out, or lost its worker too often.
+        """
+        segment, recorded, active = 0, 0, 0.0
+        while True:
+            self._show(skill.id, "running")
+            try:
+                result = await self._segment(skill, segment, limit - active)
+            except ActivityError as lost:
+                # A segment whose worker was lost after new steps has earned another one.
+                steps = await self._count_steps(skill)
+                if steps <= recorded or not _is_lost_worker(lost):
+                    raise _ended(skill, lost) from lost
+                recorded = steps
+            else:
+                if result.status == "done":
+                    self._show(skill.id, "done")
+                    return
+                if result.interruption == "stop":
+                    raise asyncio.CancelledError
+                if result.error is not None:
+                    raise _failed(skill, result)
+                active = result.active_s
+                await self._wait_for_people(skill, result)
+            segment += 1
+
+    async def _segment(self, skill: SkillReference, segment: int, left: float) -> SegmentResult:
+        return await workflow.execute_activity_method(
+            SkillActivities.run_skill,
+            RunSkill(
+                execution_id=self._job.execution_id,
+                tenant_id=self._job.tenant_id,
+                node=skill.id,
+                segment=segment,
+            ),
+            activity_id=f"{skill.id}#{segment}",
+            summary=f"{skill.name}, segment {segment + 1}" if segment else skill.name,
+            start_to_close_timeout=timedelta(seconds=max(0.0, left)) + GRACE,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=SEGMENT_RETRY,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+
+    async def _wait_for_people(self, skill: SkillReference, result: SegmentResult) -> None:
+        """Hold the skill until every question is decided. No worker slot is held meanwhile."""
+        if not result.waits:
+            return
+        mine = [wait.id for wait in result.waits]
+        self._waits |= {wait.id: wait.kind for wait in result.waits}
+        self._show(skill.id, f"waiting: {result.waits[0].question}")
+        await self._mark(next(iter(self._waits.values())))
+        await workflow.wait_condition(lambda: not any(wait in self._waits for wait in mine))
+        await self._mark(next(iter(self._waits.values()), None))
+
+    # ---- the run's row -----------------------------------------------------------------------
+
+    async def _begin(self) -> Beginning:
+        return await workflow.execute_local_activity_method(
+            RunActivities.begin, self._job, **BOOKKEEPING
+        )
+
+    async def _mark(self, waiting_for: str | None) -> None:
+        status = RunStatus.WAITING if waiting_for else RunStatus.RUNNING
+        workflow.upsert_search_attributes([OF_STATUS.value_set(status)])
+        waiting = Waiting(
+            execution_id=self._job.execution_id,
+            tenant_id=self._job.tenant_id,
+            waiting_for=waiting_for,
+        )
+        await workflow.execute_local_activity_method(
+            RunActivities.mark_waiting, waiting, **BOOKKEEPING
+        )
+
+    async def _count_steps(self, skill: SkillReference) -> int:
+        node = NodeRef(
+            execution_id=self._job.execution_id, tenant_id=self._job.tenant_id, node=skill.id
+        )
+        return await workflow.execute_local_activity_method(
+            RunActivities.count_steps, node, **BOOKKEEPING
+        )
+
+    async def _finish(self, status: RunStatus, error: ErrorInfo | None = None) -> RunOutcome:
+        workflow.upsert_search_attributes([OF_STATUS.value_set(status)])
+        finish = Finish(
+            execution_id=self._job.execution_id,
+            tenant_id=self._job.tenant_id,
+            status=status,
+            error=error,
+        )
+        outcome = await workflow.execute_local_activity_method(
+            RunActivities.finish, finish, **BOOKKEEPING
+        )
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return outcome
+
+    def _show(self, node: str, state: str) -> None:
+        """What the Web UI says of the run at this moment."""
+        self._progress[node] = state
+        lines = (f"- **{name}**: {state}" for name, state in self._progress.items())
+        workflow.set_current_details("\n".join(lines))
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel skills under way and let each of them finish cancelling."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await workflow.wait(tasks)
+
+
+def _failed(skill: SkillReference, result: SegmentResult) -> SkillEnded:
+    error = result.error or ErrorInfo(code="failed", message="The skill failed.")
+    status = RunStatus.TIMED_OUT if result.status == "timed_out" else RunStatus.FAILED
+    return SkillEnded(status, error.model_copy(update={"skill": skill.id}))
+
+
+def _is_lost_worker(error: ActivityError) -> bool:
+    cause = error.cause
+    return isinstance(cause, TimeoutError) and cause.type is TimeoutType.HEARTBEAT
+
+
+def _ended(skill: SkillReference, error: ActivityError) -> SkillEnded:
+    """A skill whose activity failed for good, in the words of the one who reads the run."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        info = ErrorInfo(code=cause.type or "failed", message=cause.message, skill=skill.id)
+        return SkillEnded(RunStatus.FAILED, info)
+    if _is_lost_worker(error):
+        message = f"The worker was lost {SEGMENT_ATTEMPTS} times in a row without one new step."
+        return SkillEnded(
+            RunStatus.FAILED, ErrorInfo(code=NoProgress.code, message=message, skill=skill.id)
+        )
+    message = "The skill did not end by its deadline."
+    return SkillEnded(
+        RunStatus.TIMED_OUT, ErrorInfo(code="skill_timed_out", message=message, skill=skill.id)
+    )

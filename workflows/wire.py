@@ -1,0 +1,74 @@
+"""How processes reach Temporal: ids, queues, search attributes, the client. Not for workflow modules."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from omniforge.errors import TemporalUnavailable
+from workflows.attributes import OF_AGENT, OF_KIND, OF_STATUS, OF_TENANT
+
+RUNS_QUEUE = "omniforge-runs"
+
+DEFAULT_ADDRESS = "localhost:7233"
+
+
+def run_workflow_id(tenant_id: str, execution_id: str) -> str:
+    return f"run/{tenant_id}/{execution_id}"
+
+
+def run_attributes(tenant_id: str, agent_id: str) -> TypedSearchAttributes:
+    """What operators filter runs by in the Web UI. Not encrypted, so no personal data."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(OF_TENANT, tenant_id),
+            SearchAttributePair(OF_AGENT, agent_id),
+            SearchAttributePair(OF_STATUS, "running"),
+            SearchAttributePair(OF_KIND, "run"),
+        ]
+    )
+
+
+async def connect(**options: Any) -> Client:
+    """A client for the server that the SDK's own environment variables name (`TEMPORAL_ADDRESS`, ...).
+
+    Raises:
+        TemporalUnavailable: Nothing answers at that address.
+    """
+    config: dict[str, Any] = {**ClientConfig.load_client_connect_config()}
+    config.setdefault("target_host", DEFAULT_ADDRESS)
+    try:
+        return await Client.connect(**config, data_converter=pydantic_data_converter, **options)
+    except RuntimeError as error:
+        raise TemporalUnavailable(
+            f"No Temporal server answers at {config['target_host']}. Start one with `make up`, or set"
+            " TEMPORAL_ADDRESS."
+        ) from error
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Make our search attributes known to the namespace. Where that is not ours to do, they must exist."""
+    keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+    names = (OF_TENANT, OF_AGENT, OF_STATUS, OF_KIND)
+    request = AddSearchAttributesRequest(
+        namespace=client.namespace,
+        search_attributes={key.name: keyword for key in names},
+    )
+    try:
+        await client.operator_service.add_search_attributes(request, timeout=timedelta(seconds=10))
+    except RPCError as error:
+        if error.status not in {RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.PERMISSION_DENIED}:
+            raise
+
+
+def web_ui_link(ui_url: str, namespace: str, workflow_id: str) -> str:
+    """A run's page in Temporal's Web UI."""
+    from urllib.parse import quote
+
+    return f"{ui_url}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}"

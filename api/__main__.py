@@ -1,4 +1,4 @@
-"""`python -m api`: one API process."""
+"""`python -m api`: one API process, or a set-up command."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ import sys
 from api.main import main
 
 if __name__ == "__main__":
-    code = main()
+    code = main(sys.argv[1:])
     logging.shutdown()
     sys.stderr.flush()
     # The SDK's runtime can crash while the interpreter goes down (sdk-python #300).

@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
@@ -18,8 +16,7 @@ from dev import ports
 from dev.errors import StartFailed
 from dev.logs import tail
 from dev.ports import Port
-
-SEARCH_ATTRIBUTES = ("OfTenant", "OfAgent", "OfStatus", "OfKind")
+from workflows.wire import SEARCH_ATTRIBUTES, register_search_attributes
 
 # WAL with NORMAL survives the death of any process; a power cut may take the last moments.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
@@ -118,7 +115,7 @@ async def _serves(address: str) -> bool:
     try:
         client = await Client.connect(address)
         await _check(client)
-        await _add_search_attributes(client)
+        await register_search_attributes(client)
     except (RPCError, RuntimeError):  # the SDK reports a refused connection as RuntimeError
         return False
     return True
@@ -127,16 +124,6 @@ async def _serves(address: str) -> bool:
 async def _check(client: Client) -> None:
     await client.workflow_service.describe_namespace(
         DescribeNamespaceRequest(namespace=client.namespace), timeout=_ONE_CALL
-    )
-
-
-async def _add_search_attributes(client: Client) -> None:
-    keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-    await client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(
-            namespace=client.namespace, search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, keyword)
-        ),
-        timeout=_ONE_CALL,
     )
 
 

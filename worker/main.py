@@ -7,8 +7,9 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import uvloop
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.runs import RunActivities
 from activities.skills import SkillActivities
@@ -24,15 +25,19 @@ from omniforge.store.shared_storage import prove_shared
 from omniforge.store.store import Store, open_store
 from omniforge.tools.builtin import builtin_tools
 from workflows.agent_run import AgentRunWorkflow
-from workflows.wire import RUNS_QUEUE, connect
+from workflows.wire import RUNS_QUEUE, connect, register_search_attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from omniforge.llm.protocol import LLM
+    from omniforge.tools.protocol import Tool
 
 log = logging.getLogger(__name__)
 
-# Long enough for a step under way to be recorded; what is not done by then goes on elsewhere.
-GRACEFUL_SHUTDOWN = timedelta(seconds=20)
+# Long enough for most steps under way to be recorded; what is not done by then goes on elsewhere.
+# Whoever supervises a worker must wait longer than this before it kills (`make up`: 15 s).
+GRACEFUL_SHUTDOWN = timedelta(seconds=10)
 # A workflow task of a worker that died waits this long before another may have it.
 STICKY_TIMEOUT = timedelta(seconds=2)
 # The server must hear every beat: it takes silence of five seconds for death.
@@ -52,9 +57,16 @@ def llm_of(settings: Settings) -> "LLM":
     )
 
 
-def make_worker(client: Client, store: Store, llm: "LLM", settings: Settings) -> Worker:
+def make_worker(
+    client: Client,
+    store: Store,
+    llm: "LLM",
+    settings: Settings,
+    more_tools: "Iterable[Tool]" = (),
+) -> Worker:
     """A worker for runs. It owns nothing: client, store and model are closed by whoever made them."""
-    executors = ExecutorFactory(builtin_tools(settings.http_allow_private), llm)
+    tools = [*builtin_tools(settings.http_allow_private), *more_tools]
+    executors = ExecutorFactory(tools, llm)
     segments = SegmentRunner(executors, store.blobs, settings.storage_path / "workspaces")
     skills = SkillActivities(store, PinnedSkills(store.blobs), segments)
     runs = RunActivities(store)
@@ -62,6 +74,7 @@ def make_worker(client: Client, store: Store, llm: "LLM", settings: Settings) ->
         client,
         task_queue=RUNS_QUEUE,
         workflows=[AgentRunWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
         activities=[
             skills.run_skill,
             runs.begin,
@@ -86,7 +99,9 @@ async def run_worker(settings: Settings) -> None:
     llm, store = llm_of(settings), open_store(settings.database, settings.storage_path)
     try:
         await prove_shared(store, "worker")
-        async with make_worker(await connect(), store, llm, settings):
+        client = await connect()
+        await register_search_attributes(client)
+        async with make_worker(client, store, llm, settings):
             log.info("worker_started", extra={"queue": RUNS_QUEUE, "model": settings.provider})
             await stop.wait()
     finally:
@@ -100,7 +115,7 @@ def main() -> int:
     try:
         settings = load_settings()
         set_up_logs(settings.log_level, settings.log_file)
-        asyncio.run(run_worker(settings))
+        uvloop.run(run_worker(settings))
     except OmniForgeError as error:
         sys.stderr.write(f"omniforge worker: {error.message}\n")
         return 1

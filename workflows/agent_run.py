@@ -187,7 +187,8 @@ class AgentRunWorkflow:
         )
 
     async def _finish(self, status: RunStatus, error: ErrorInfo | None = None) -> RunOutcome:
-        workflow.upsert_search_attributes([OF_STATUS.value_set(status)])
+        if status is not RunStatus.COMPLETED:
+            workflow.upsert_search_attributes([OF_STATUS.value_set(status)])
         finish = Finish(
             execution_id=self._job.execution_id,
             tenant_id=self._job.tenant_id,

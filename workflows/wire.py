@@ -16,6 +16,8 @@ from workflows.attributes import OF_AGENT, OF_KIND, OF_STATUS, OF_TENANT
 
 RUNS_QUEUE = "omniforge-runs"
 
+SEARCH_ATTRIBUTES = tuple(key.name for key in (OF_TENANT, OF_AGENT, OF_STATUS, OF_KIND))
+
 DEFAULT_ADDRESS = "localhost:7233"
 
 
@@ -29,7 +31,6 @@ def run_attributes(tenant_id: str, agent_id: str) -> TypedSearchAttributes:
         [
             SearchAttributePair(OF_TENANT, tenant_id),
             SearchAttributePair(OF_AGENT, agent_id),
-            SearchAttributePair(OF_STATUS, "running"),
             SearchAttributePair(OF_KIND, "run"),
         ]
     )
@@ -55,10 +56,8 @@ async def connect(**options: Any) -> Client:
 async def register_search_attributes(client: Client) -> None:
     """Make our search attributes known to the namespace. Where that is not ours to do, they must exist."""
     keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-    names = (OF_TENANT, OF_AGENT, OF_STATUS, OF_KIND)
     request = AddSearchAttributesRequest(
-        namespace=client.namespace,
-        search_attributes={key.name: keyword for key in names},
+        namespace=client.namespace, search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, keyword)
     )
     try:
         await client.operator_service.add_search_attributes(request, timeout=timedelta(seconds=10))

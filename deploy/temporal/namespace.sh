@@ -19,15 +19,17 @@ eventually() {
   done
 }
 
-ensure_namespace() {
-  temporal operator namespace describe --namespace "$namespace" >/dev/null 2>&1 ||
-    temporal operator namespace create --namespace "$namespace" \
-      --retention "${TEMPORAL_RETENTION:-30d}"
+operator() {
+  temporal operator "$@" --command-timeout 10s
 }
 
-eventually temporal operator cluster health
+ensure_namespace() {
+  operator namespace describe --namespace "$namespace" >/dev/null 2>&1 ||
+    operator namespace create --namespace "$namespace" --retention "${TEMPORAL_RETENTION:-30d}"
+}
+
+eventually operator cluster health
 eventually ensure_namespace
 for name in OfTenant OfAgent OfStatus OfKind; do
-  eventually temporal operator search-attribute create --namespace "$namespace" \
-    --name "$name" --type Keyword
+  eventually operator search-attribute create --namespace "$namespace" --name "$name" --type Keyword
 done

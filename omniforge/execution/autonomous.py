@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -246,12 +246,12 @@ class AutonomousSkillExecutor:
             "max_tokens": self._config.max_tokens,
             "system": system,
             "task": input_block(skill_input),
-            "tools": [asdict(schema) for schema in self._offered()],
+            "tools": self._offered(),
         }
 
-    def _offered(self) -> list[ToolSchema]:
+    def _offered(self) -> list[dict[str, Any]]:
         return [
-            ToolSchema(spec.name, spec.description, dict(spec.parameters))
+            {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
             for spec in self._registry.specs
             if self._policy.permits_some(spec.name)
         ]

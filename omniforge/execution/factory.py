@@ -17,7 +17,7 @@ class ExecutorFactory:
     """What all executors of a process share."""
 
     def __init__(self, tools: Iterable[Tool], llm: LLM) -> None:
-        self._tools, self.llm = tuple(tools), llm
+        self._registry, self.llm = ToolRegistry(tools), llm
 
     def make(
         self,
@@ -28,9 +28,9 @@ class ExecutorFactory:
         has_cap: bool = False,
     ) -> AutonomousSkillExecutor:
         """An executor for one segment of one skill. Without a journal it works in memory."""
-        registry = ToolRegistry(self._tools)
+        registry = self._registry
         if skill.supporting_files:
-            registry.register(ReadSkillFile(skill.files))
+            registry = registry.extended(ReadSkillFile(skill.files))
         reasoning = ReasoningEngine(self.llm, journal, has_cap=has_cap)
         return AutonomousSkillExecutor(
             skill, registry, ToolExecutor(registry), config, reasoning=reasoning

@@ -41,6 +41,9 @@ from omniforge.llm.tokens import estimate_tokens
 MODEL_TRIES = 5
 LONGEST_PAUSE = 30.0
 
+# Enough to tell a model that costs something from one that is free.
+_ONE_OF_EACH = TokenUsage(input_tokens=1, output_tokens=1)
+
 _PASSING = (ModelRateLimited, ModelOverloaded, ModelUnreachable)
 
 
@@ -92,13 +95,19 @@ class ReasoningEngine:
         return _turn_of(await journal.run(slot, perform))
 
     def _worst_case(self, completion: Completion) -> Decimal:
-        usage = TokenUsage(
-            input_tokens=estimate_tokens(completion), output_tokens=completion.max_tokens
-        )
-        price = self.llm.price(completion.model, usage)
+        """The most this call can cost: all of the prompt anew, and the longest answer."""
+        price = self.llm.price(completion.model, _ONE_OF_EACH)
         if price is None and self._has_cap:
             raise PriceUnknown(completion.model)
-        return price or Decimal(0)
+        if not price:
+            return Decimal(0)
+        tokens, longest = estimate_tokens(completion), completion.max_tokens
+        # A provider that caches bills new input as cache writes, which are dearer.
+        ways = (
+            TokenUsage(input_tokens=tokens, output_tokens=longest),
+            TokenUsage(cache_write_tokens=tokens, output_tokens=longest),
+        )
+        return max(self.llm.price(completion.model, usage) or Decimal(0) for usage in ways)
 
     async def _ask(self, completion: Completion, slot: Slot) -> Performed:
         started = time.monotonic()

@@ -1,8 +1,19 @@
 """The journal's port on SQL: a claim and a commit, each one transaction."""
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    bindparam,
+    case,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from omniforge import clock
 from omniforge.errors import Fenced
@@ -81,25 +92,7 @@ class SqlJournalStore:
             "active": 0.0,
             "started_at": clock.now(),
         }
-        statement = insert_into(connection, nodes).values(row)
-        takeover = {
-            "segment": fence.segment,
-            "attempt": fence.attempt,
-            "claims": nodes.c.claims + 1,
-            "status": case((nodes.c.status.in_(_FINAL), nodes.c.status), else_=NodeStatus.RUNNING),
-        }
-        taken = (
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[nodes.c.stream_id, nodes.c.node, nodes.c.generation],
-                    set_=takeover,
-                    where=tuple_(nodes.c.segment, nodes.c.attempt)
-                    < tuple_(statement.excluded.segment, statement.excluded.attempt),
-                ).returning(nodes)
-            )
-            .mappings()
-            .first()
-        )
+        taken = connection.execute(_take_over(connection.dialect.name), row).mappings().first()
         if taken is None:
             raise Fenced(f"{key.node!r} is in later hands than {fence.segment}.{fence.attempt}.")
         return taken
@@ -119,6 +112,23 @@ class SqlJournalStore:
             for wait in outcome.waits
         ]
         connection.execute(insert_into(connection, approvals).on_conflict_do_nothing(), rows)
+
+
+@cache
+def _take_over(dialect: str) -> ReturningInsert[Any]:
+    """Insert a node or move its fence up; no row comes back when the fence is higher already."""
+    statement = sqlite.insert(nodes) if dialect == "sqlite" else postgresql.insert(nodes)
+    return statement.on_conflict_do_update(
+        index_elements=[nodes.c.stream_id, nodes.c.node, nodes.c.generation],
+        set_={
+            "segment": statement.excluded.segment,
+            "attempt": statement.excluded.attempt,
+            "claims": nodes.c.claims + 1,
+            "status": case((nodes.c.status.in_(_FINAL), nodes.c.status), else_=NodeStatus.RUNNING),
+        },
+        where=tuple_(nodes.c.segment, nodes.c.attempt)
+        < tuple_(statement.excluded.segment, statement.excluded.attempt),
+    ).returning(nodes)
 
 
 _GUARD = update(nodes).where(

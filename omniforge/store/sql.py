@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Table, tuple_
@@ -27,16 +28,20 @@ def insert_into(connection: Connection, table: Table) -> Insert:
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; where the primary key is taken, overwrite."""
-    statement = insert_into(connection, table)
+    connection.execute(_upsert(connection.dialect.name, table), list(rows))
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> Insert:
+    """Built once: putting the statement together costs more than running it."""
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
     others = {
         column.name: statement.excluded[column.name]
         for column in table.columns
         if column.name not in keys
     }
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows)
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from omniforge.tools.wording import shortened
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
+# Long enough for a slow name server; nothing has been sent by then.
+RESOLVE_SECONDS = 5.0
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REFUSED_NETWORKS = tuple(
     ipaddress.ip_network(network)
@@ -67,7 +70,7 @@ class Egress:
                 leads to an address that is not public.
         """
         parsed = _parsed(url)
-        host, port = parsed.host.rstrip("."), parsed.port or _DEFAULT_PORTS[parsed.scheme]
+        host, port = _ascii_host(parsed), parsed.port or _DEFAULT_PORTS[parsed.scheme]
         addresses = tuple(dict.fromkeys(await self._addresses(host, port)))
         if not self._is_allowed(host, port) and not all(map(is_public, addresses)):
             raise TryAgain(
@@ -82,8 +85,9 @@ class Egress:
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         try:
-            found = await self._resolve(host, port)
-        except (OSError, UnicodeError) as error:
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                found = await self._resolve(host, port)
+        except (OSError, TimeoutError, UnicodeError) as error:
             raise TryAgain(f"The host {shortened(host)!r} could not be resolved.") from error
         if not found:
             raise TryAgain(f"The host {shortened(host)!r} has no address.")
@@ -105,7 +109,7 @@ class PinnedTransport(httpx2.AsyncHTTPTransport):
         host = request.url.host
         if host != self._destination.url.host:
             raise httpx2.UnsupportedProtocol(f"{host} was not checked.", request=request)
-        request.extensions = {**request.extensions, "sni_hostname": host.rstrip(".")}
+        request.extensions = {**request.extensions, "sni_hostname": _ascii_host(request.url)}
         *first, last = self._destination.addresses
         for address in first:
             try:
@@ -128,6 +132,11 @@ class PinnedTransport(httpx2.AsyncHTTPTransport):
 @cache
 def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
+
+
+def _ascii_host(url: httpx2.URL) -> str:
+    """The host as DNS and TLS know it: in punycode, without the dot at the end."""
+    return url.raw_host.decode("ascii").rstrip(".")
 
 
 def _parsed(url: str) -> httpx2.URL:

@@ -36,6 +36,14 @@ class ToolRegistry:
         self._schemas[name] = ArgumentSchema(name, tool.spec.parameters)
         self._tools[name] = tool
 
+    def extended(self, *tools: Tool) -> "ToolRegistry":
+        """A registry that has these tools as well. Compiled schemas are shared, not made again."""
+        wider = ToolRegistry()
+        wider._tools, wider._schemas = dict(self._tools), dict(self._schemas)
+        for tool in tools:
+            wider.register(tool)
+        return wider
+
     def get(self, name: str) -> Tool | None:
         return self._tools.get(name)
 

@@ -9,8 +9,10 @@ from omniforge.journal.steps import Json
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name a writer most likely meant, case aside; None when nothing comes close."""
-    by_folded = {each.casefold(): each for each in known}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    wanted, by_folded = name.strip().casefold(), {each.casefold(): each for each in known}
+    found = difflib.get_close_matches(wanted, by_folded, n=1, cutoff=0.6)
+    if not found and len(wanted) >= 3:
+        found = [each for each in by_folded if wanted in each]
     return by_folded[found[0]] if found else None
 
 

@@ -16,6 +16,7 @@ from dev.platform import Platform
 from dev.supervisor import Pace
 from dev.up import overview
 from omniforge.settings import Settings
+from omniforge.store import bootstrap
 from tests.dev.programs import alive, eventually, text_of
 from tests.support.requirements import requirement
 
@@ -131,13 +132,18 @@ async def test_a_second_platform_in_the_same_home_is_refused(
         await Platform.start(platform.settings).__aenter__()
 
 
-async def test_nothing_is_left_running_and_the_key_is_kept(tmp_path: Path) -> None:
-    home = settings_in(tmp_path)
-    async with Platform.start(home) as first:
-        pids = [first.pid(name) for name in first.parts]
-    async with Platform.start(home) as second:
-        assert second.credentials.api_key == first.credentials.api_key
+async def test_nothing_is_left_running_and_an_earlier_key_is_kept(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    await bootstrap.prepare(settings.database)
+    earlier = await bootstrap.first_credentials(
+        settings.database, "http://localhost:1", settings.home / "credentials.json"
+    )
 
+    async with Platform.start(settings) as platform:
+        pids = [platform.pid(name) for name in platform.parts]
+
+    assert platform.credentials.api_key == earlier.api_key
+    assert platform.credentials.api_url == platform.api_url
     assert not any(alive(pid) for pid in pids)
 
 

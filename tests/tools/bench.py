@@ -1,6 +1,7 @@
 """What the tests of the tools share: a workspace with the tools at hand."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,18 @@ class MemoryBlobs:
         return self._contents[digest]
 
 
+@cache
+def _builtin() -> ToolRegistry:
+    """The tools keep no state, so all tests can share them."""
+    return ToolRegistry(builtin_tools())
+
+
 class Bench:
     """A workspace on disk and tools that work in it, called as the gateway calls them."""
 
     def __init__(self, root: Path, tools: Sequence[Tool] = ()) -> None:
         self.workspace = Workspace(root, MemoryBlobs())
-        self.registry = ToolRegistry(tools or builtin_tools())
+        self.registry = ToolRegistry(tools) if tools else _builtin()
         self.context = ToolCallContext(
             "tenant", "task", "session", self.workspace, effect_id="of-effect-1"
         )

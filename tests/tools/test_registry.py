@@ -28,7 +28,8 @@ def test_tools_are_found_by_name_and_keep_their_order() -> None:
     found = registry.get("a")
 
     assert registry.names == ("b", "a")
-    assert found is not None and found.spec.name == "a"
+    assert found is not None
+    assert found.spec.name == "a"
     assert registry.get("c") is None
 
 

@@ -84,7 +84,7 @@ def test_a_quotation_mark_that_is_never_closed_is_reported() -> None:
         (b"PK\x03\x04...", "ZIP archive"),
         (b"<!DOCTYPE html><html><table>", "a web page"),
         (b"<?xml version='1.0'?><a/>", "XML"),
-        (b"Dear all, please find below the notes of last week.\nWe met on Monday, as ever.\n" * 3, "plain text"),
+        (b"Dear all, here are the notes of last week.\nWe met on Monday, as ever.\n" * 3, "plain text"),
         (b"It was a dark and stormy night in March\nand the rain fell in torrents over it\n", "plain text"),
     ],
 )  # fmt: skip

@@ -142,7 +142,7 @@ async def test_a_file_at_a_glance(tasks: Bench) -> None:
         "Task": "text",
         "Owner": "text",
         "State": "text",
-        "Due date": "text",
+        "Due date": "date",
         "Hours": "number",
     }
     assert answer["row_count"] == 5

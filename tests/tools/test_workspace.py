@@ -55,7 +55,7 @@ def test_nothing_outside_is_ever_read_written_or_deleted(trapped: Workspace, nam
             continue
 
     assert secret.read_text() == "secret"
-    assert sorted(os.listdir(trapped.root.parent)) == ["root", "secret.txt"]
+    assert sorted(each.name for each in trapped.root.parent.iterdir()) == ["root", "secret.txt"]
 
 
 @pytest.mark.parametrize(

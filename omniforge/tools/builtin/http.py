@@ -1,5 +1,6 @@
 """HTTP requests to the open internet: reading, and sending with a known outcome."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +11,8 @@ import httpx2
 
 from omniforge.errors import GaveUp, OutcomeUnknown, TryAgain
 from omniforge.journal.steps import EffectClass, Json
+from omniforge.tools.builtin.exchange import Answer, Outgoing, checked_headers, exchange
 from omniforge.tools.egress import Destination, Egress
-from omniforge.tools.exchange import Answer, Outgoing, checked_headers, exchange
 from omniforge.tools.parameters import parameters, text
 from omniforge.tools.protocol import Tool, ToolCallContext, ToolSpec
 from omniforge.tools.wording import counted, shortened
@@ -64,9 +65,19 @@ class HttpGet:
 
     async def run(self, arguments: Mapping[str, Any], context: ToolCallContext) -> Json:
         headers = _AGENT | checked_headers(arguments.get("headers", {}))
-        destination = await self._egress.check(_address(arguments))
+        address, seconds = _address(arguments), _patience(self.spec)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._follow(address, headers, seconds)
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            raise TryAgain(
+                f"{shortened(address, 200)} did not answer within {seconds:.3g} seconds."
+            ) from error
+
+    async def _follow(self, address: str, headers: Mapping[str, str], seconds: float) -> Json:
+        destination = await self._egress.check(address)
         for hop in range(MAX_REDIRECTS + 1):
-            answer = await self._fetch(destination, headers)
+            answer = await _fetch(destination, headers, seconds)
             target = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not target:
                 return _told(destination, _readable(destination, answer), redirects=hop)
@@ -74,16 +85,7 @@ class HttpGet:
             if _origin(following.url) != _origin(destination.url):
                 headers = {name: headers[name] for name in headers.keys() & _SAFE_ELSEWHERE}
             destination = following
-        raise TryAgain(f"{arguments['url']} redirects more than {MAX_REDIRECTS} times.")
-
-    async def _fetch(self, destination: Destination, headers: Mapping[str, str]) -> Answer:
-        host, seconds = destination.url.host, self.spec.timeout.total_seconds() * _SHARE_OF_TIMEOUT
-        try:
-            return await exchange(destination, Outgoing("GET", headers), seconds)
-        except (TimeoutError, httpx2.TimeoutException) as error:
-            raise TryAgain(f"{host} did not answer within {seconds:.3g} seconds.") from error
-        except httpx2.HTTPError as error:
-            raise TryAgain(f"The connection to {host} failed: {_reason(error)}.") from error
+        raise TryAgain(f"{shortened(address, 200)} redirects more than {MAX_REDIRECTS} times.")
 
 
 class HttpPost:
@@ -124,11 +126,20 @@ class HttpPost:
     async def run(self, arguments: Mapping[str, Any], context: ToolCallContext) -> Json:
         outgoing = _outgoing(arguments, context.effect_id)
         destination = await self._egress.check(_address(arguments))
-        seconds = self.spec.timeout.total_seconds() * _SHARE_OF_TIMEOUT
         with _judging_failures(destination.url.host):
-            answer = await exchange(destination, outgoing, seconds)
+            answer = await exchange(destination, outgoing, _patience(self.spec))
         _refuse_unless_accepted(destination, answer, self.effect_of(arguments))
         return _told(destination, answer)
+
+
+async def _fetch(destination: Destination, headers: Mapping[str, str], seconds: float) -> Answer:
+    try:
+        return await exchange(destination, Outgoing("GET", headers), seconds)
+    except httpx2.TimeoutException:
+        raise
+    except httpx2.HTTPError as error:
+        host = destination.url.host
+        raise TryAgain(f"The connection to {host} failed: {_reason(error)}.") from error
 
 
 @contextmanager
@@ -214,6 +225,10 @@ def _content(arguments: Mapping[str, Any]) -> tuple[bytes, str]:
     if "json" in arguments:
         return json.dumps(arguments["json"]).encode(), "application/json"
     return arguments.get("body", "").encode("utf-8", "replace"), "text/plain; charset=utf-8"
+
+
+def _patience(spec: ToolSpec) -> float:
+    return spec.timeout.total_seconds() * _SHARE_OF_TIMEOUT
 
 
 def _address(arguments: Mapping[str, Any]) -> str:

@@ -133,7 +133,8 @@ def _refuse_prose(name: str, records: Sequence[Record]) -> None:
     widths = Counter(len(record.fields) for record in looked_at)
     is_uneven = max(widths.values()) * 2 < len(looked_at)
     words = mean(len(" ".join(record.fields).split()) for record in looked_at)
-    if words >= _WORDS_OF_PROSE and (is_uneven or set(widths) == {1}):
+    is_sentence = records[0].fields[-1].rstrip().endswith((".", "!", ":"))
+    if words >= _WORDS_OF_PROSE and (is_uneven or is_sentence or set(widths) == {1}):
         opening = shown(" ".join(records[0].fields))
         raise TryAgain(f"{name} looks like plain text, not a table; it starts with {opening}.")
 

@@ -10,7 +10,7 @@ from omniforge.tools.tables.table import Cell, is_empty
 from omniforge.tools.wording import counted, listed, shortened
 
 _MONTHS = (
-    ("january", "januar", "j\u00e4nner"), ("february", "februar"), ("march", "m\u00e4rz", "maerz", "mrz"),
+    ("january", "januar", "jänner"), ("february", "februar"), ("march", "märz", "maerz", "mrz"),
     ("april",), ("may", "mai"), ("june", "juni"), ("july", "juli"), ("august",), ("september",),
     ("october", "oktober"), ("november",), ("december", "dezember"),
 )  # fmt: skip

@@ -9,9 +9,9 @@ from enum import Enum
 from omniforge.tools.tables.table import Cell
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,'\u2019\u00a0\u202f ]{0,40}|[-+]?[.,][0-9]{1,20}")
-_MONEY = re.compile(
-    r"^(?:[$\u20ac\u00a3]|EUR|USD|CHF|GBP)\s*|\s*(?:[$\u20ac\u00a3%]|EUR|USD|CHF|GBP)$"
-)
+_MONEY = re.compile(r"^(?:[$€\u00a3]|EUR|USD|CHF|GBP)\s*|\s*(?:[$€\u00a3%]|EUR|USD|CHF|GBP)$")
+# Sums and averages of what lies below stay finite.
+_LARGEST = 1e300
 _SPACING = re.compile(r"['\u2019\u00a0\u202f ](?=[0-9]{3})")
 _GROUPED = {mark: re.compile(rf"[1-9][0-9]{{0,2}}(?:\{mark}[0-9]{{3}})+") for mark in ".,"}
 
@@ -43,7 +43,7 @@ class NumberStyle:
         if isinstance(cell, bool) or cell is None:
             return None
         if isinstance(cell, int | float):
-            return cell
+            return cell if abs(cell) < _LARGEST else None
         digits = _digits(cell)
         if not digits or _is_identifier(digits):
             return None

@@ -27,14 +27,14 @@ _NAMES: Mapping[Role, Sequence[str]] = {
         "beschreibung",
     ),
     Role.DUE: (
-        "due", "due date", "deadline", "due on", "due by", "f\u00e4llig", "f\u00e4llig am", "f\u00e4lligkeit",
-        "f\u00e4lligkeitsdatum", "faellig", "faellig am", "frist", "zieldatum", "termin", "target date",
+        "due", "due date", "deadline", "due on", "due by", "fällig", "fällig am", "fälligkeit",
+        "fälligkeitsdatum", "faellig", "faellig am", "frist", "zieldatum", "termin", "target date",
         "end date", "enddatum", "bis", "finish", "date", "datum",
     ),
     Role.STATUS: ("status", "state", "zustand", "stand", "progress", "fortschritt", "stage", "phase", "done",
                   "erledigt"),
     Role.ASSIGNEE: (
-        "assignee", "assigned to", "assigned", "owner", "responsible", "zust\u00e4ndig", "zugewiesen an",
+        "assignee", "assigned to", "assigned", "owner", "responsible", "zuständig", "zugewiesen an",
         "zugewiesen", "verantwortlich", "verantwortliche", "verantwortlicher", "bearbeiter",
         "bearbeiterin", "person", "who", "wer", "mitarbeiter", "contact",
     ),

@@ -1,0 +1,21 @@
+"""Talks to a platform over HTTP."""
+
+from omniforge.client.client import OmniForgeClient
+from omniforge.client.errors import ApiError, PlatformUnreachable
+from omniforge.client.folders import Upload, read_upload
+from omniforge.client.models import Agent, Approval, Artifact, Page, Run, StartedRun, Step
+
+__all__ = [
+    "Agent",
+    "ApiError",
+    "Approval",
+    "Artifact",
+    "OmniForgeClient",
+    "Page",
+    "PlatformUnreachable",
+    "Run",
+    "StartedRun",
+    "Step",
+    "Upload",
+    "read_upload",
+]

@@ -1,0 +1,149 @@
+"""`client.agents`."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from omniforge.agents.config import AgentStatus
+from omniforge.agents.runs import RunStatus
+from omniforge.client.folders import Upload, read_upload
+from omniforge.client.models import Agent, Page, Run, StartedRun
+from omniforge.client.transport import Files, Transport
+from omniforge.errors import AgentNotFound, Rejected
+from omniforge.identity import new_id
+
+_AGENTS = "/api/v1/agents"
+
+
+class Agents:
+    """The agents of the workspace that the key belongs to."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(
+        self, *, limit: int = 50, cursor: str | None = None, status: AgentStatus | None = None
+    ) -> Page[Agent]:
+        """The newest agents. Archived ones only when asked for by `status`."""
+        return await self._transport.page(
+            _AGENTS, "agents", Agent, limit=limit, cursor=cursor, status=status
+        )
+
+    async def every(self, status: AgentStatus | None = None) -> AsyncIterator[Agent]:
+        """All agents, page by page."""
+        cursor = None
+        while True:
+            page = await self.list(limit=200, cursor=cursor, status=status)
+            for agent in page:
+                yield agent
+            if (cursor := page.next_cursor) is None:
+                return
+
+    async def get(self, agent_id: str) -> Agent:
+        return await self._transport.get(_path(agent_id), Agent)
+
+    async def find(self, id_or_name: str) -> Agent:
+        """An agent by its id, or by its name when only one that is not archived has it.
+
+        Raises:
+            AgentNotFound: Neither an id nor a name.
+            Rejected: Several agents have that name; the message lists their ids.
+        """
+        try:
+            return await self.get(id_or_name)
+        except AgentNotFound:
+            named = [agent async for agent in self.every() if agent.name == id_or_name]
+            if not named:
+                raise
+        if len(named) > 1:
+            ids = ", ".join(agent.id for agent in named)
+            raise Rejected(f"{len(named)} agents are called {id_or_name!r}; say which: {ids}.")
+        return named[0]
+
+    async def create(
+        self, source: Path | Upload, *, name: str | None = None, activate: bool = False
+    ) -> Agent:
+        """Create an agent from a folder or a zip on this machine; see `read_upload`.
+
+        Raises:
+            AgentInvalid: The path holds no agent.
+            SkillInvalid: A skill breaks the standard; `details["findings"]` says where.
+        """
+        upload = source if isinstance(source, Upload) else read_upload(source)
+        agent = {**upload.agent, **({"name": name} if name else {})}
+        if activate:
+            agent["status"] = AgentStatus.ACTIVE
+        files = [("files", (path, content)) for path, content in upload.files.items()]
+        if upload.archive is not None:
+            files.append(("archive", ("skills.zip", upload.archive)))
+        return await self._transport.post(
+            _AGENTS, Agent, data={"agent": json.dumps(agent)}, files=files
+        )
+
+    async def activate(self, agent_id: str) -> Agent:
+        return await self._switch(agent_id, "activate")
+
+    async def pause(self, agent_id: str) -> Agent:
+        """Accept no new runs; those under way go on."""
+        return await self._switch(agent_id, "pause")
+
+    async def archive(self, agent_id: str) -> Agent:
+        """Put the agent away for good. Its runs stay readable."""
+        return await self._switch(agent_id, "archive")
+
+    async def run(
+        self,
+        agent_id: str,
+        input_data: Mapping[str, Any] | None = None,
+        *,
+        files: Files | None = None,
+        idempotency_key: str | None = None,
+    ) -> StartedRun:
+        """Start a run. It is on record when this returns; a cut line never starts a second one.
+
+        `files` are laid into the run's workspace. With an `idempotency_key` of your own, calling
+        this again, also from another process, answers with the run of the first time.
+
+        Raises:
+            AgentNotActive: The agent is a draft, paused or archived.
+        """
+        packed = {path: _packed(content) for path, content in (files or {}).items()}
+        return await self._transport.post(
+            f"{_path(agent_id)}/run",
+            StartedRun,
+            repeatable=True,
+            json={"input_data": dict(input_data or {}), "files": packed},
+            headers={"Idempotency-Key": idempotency_key or new_id("key")},
+        )
+
+    async def get_executions(
+        self,
+        agent_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        status: RunStatus | None = None,
+    ) -> Page[Run]:
+        """The newest runs of one agent."""
+        return await self._transport.page(
+            f"{_path(agent_id)}/executions",
+            "executions",
+            Run,
+            limit=limit,
+            cursor=cursor,
+            status=status,
+        )
+
+    async def _switch(self, agent_id: str, verb: str) -> Agent:
+        return await self._transport.post(f"{_path(agent_id)}/{verb}", Agent, repeatable=True)
+
+
+def _path(agent_id: str) -> str:
+    return f"{_AGENTS}/{quote(agent_id, safe='')}"
+
+
+def _packed(content: bytes) -> dict[str, str]:
+    return {"base64": base64.b64encode(content).decode()}

@@ -1,0 +1,46 @@
+"""The client of a platform."""
+
+from typing import Self
+
+from omniforge.client.agents import Agents
+from omniforge.client.approvals import Approvals
+from omniforge.client.runs import Runs
+from omniforge.client.transport import Transport
+
+DEFAULT_URL = "http://localhost:8000"
+
+
+class OmniForgeClient:
+    """A platform as its API shows it to the owner of a key. Close it, or use it with `async with`.
+
+    Every answer that is an error is raised as the class of `omniforge.errors` it had on the
+    platform, and as `ApiError` where there is none. `timeout` bounds one request; `patience` is how
+    many seconds a request is tried again for while nothing answers.
+
+    Raises:
+        Rejected: The address is not one.
+        Unauthenticated: The key cannot be one.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_URL,
+        *,
+        timeout: float = 30.0,
+        patience: float = 5.0,
+    ) -> None:
+        self._transport = Transport(api_key, base_url, timeout, patience)
+        self.base_url = self._transport.base_url
+        self.agents = Agents(self._transport)
+        self.runs = Runs(self._transport)
+        self.approvals = Approvals(self._transport)
+
+    async def aclose(self) -> None:
+        await self._transport.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

@@ -1,0 +1,88 @@
+"""`client.runs`."""
+
+from collections.abc import AsyncGenerator
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from omniforge.agents.runs import RunStatus
+from omniforge.client.models import Artifact, Page, Run, StartedRun, Step
+from omniforge.client.transport import Transport
+from omniforge.client.watching import watch
+from omniforge.journal.events import Event
+
+_RUNS = "/api/v1/executions"
+
+
+class _Steps(BaseModel):
+    steps: tuple[Step, ...]
+
+
+class _Artifacts(BaseModel):
+    artifacts: tuple[Artifact, ...]
+
+
+class Runs:
+    """The runs of all agents of the workspace."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(
+        self, *, limit: int = 50, cursor: str | None = None, status: RunStatus | None = None
+    ) -> Page[Run]:
+        return await self._transport.page(
+            _RUNS, "executions", Run, limit=limit, cursor=cursor, status=status
+        )
+
+    async def get(self, execution_id: str) -> Run:
+        return await self._transport.get(_path(execution_id), Run)
+
+    async def steps(self, execution_id: str) -> tuple[Step, ...]:
+        """The journal: every model call and tool call of the run, once."""
+        return (await self._transport.get(f"{_path(execution_id)}/steps", _Steps)).steps
+
+    async def cancel(self, execution_id: str) -> StartedRun:
+        """Ask a run to stop; it ends as `cancelled` a moment later.
+
+        Raises:
+            RunFinished: It has ended already.
+        """
+        return await self._transport.post(f"{_path(execution_id)}/cancel", StartedRun)
+
+    def watch(
+        self, execution_id: str, *, after: int = 0, patience: float = 60.0
+    ) -> AsyncGenerator[Event, None]:
+        """What happens in a run, from event `after` + 1 on, until it has finished.
+
+        Each event comes once and in order, also over cut lines and restarts of the platform.
+        `patience` is how many seconds nothing may be heard of the platform.
+
+        Raises:
+            ExecutionNotFound: There is no such run.
+            PlatformUnreachable: Patience has run out. The run itself goes on.
+        """
+        return watch(self._transport, f"{_path(execution_id)}/events", after, patience)
+
+    async def wait(self, execution_id: str, *, patience: float = 60.0) -> Run:
+        """The run, once it has finished."""
+        async for _ in self.watch(execution_id, patience=patience):
+            pass
+        return await self.get(execution_id)
+
+    async def artifacts(self, execution_id: str) -> tuple[Artifact, ...]:
+        """The files of a run, as its skills left them."""
+        return (await self._transport.get(f"{_path(execution_id)}/artifacts", _Artifacts)).artifacts
+
+    async def artifact(self, execution_id: str, path: str) -> bytes:
+        """The content of one file.
+
+        Raises:
+            ArtifactNotFound: The run has no such file.
+        """
+        response = await self._transport.fetch(f"{_path(execution_id)}/artifacts/{quote(path)}")
+        return response.content
+
+
+def _path(execution_id: str) -> str:
+    return f"{_RUNS}/{quote(execution_id, safe='')}"

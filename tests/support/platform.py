@@ -1,0 +1,187 @@
+"""The whole platform inside the test process: API over real HTTP, worker, Temporal, a database.
+
+What runs here is measured by coverage; tests that kill processes start real ones instead.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from api.app import create_app
+from dev.temporal_server import find_binary
+from omniforge.settings import Settings
+from omniforge.store import bootstrap
+from omniforge.store.store import Store, TenantStore, open_store
+from omniforge.tools.protocol import Tool
+from tests.support.effects import CountingService
+from tests.support.scripted import ScriptedLLM
+from worker.main import make_worker
+from workflows.wire import register_search_attributes, run_workflow_id
+
+FINAL = {"completed", "failed", "cancelled", "timed_out"}
+PATIENCE = 40.0
+
+
+class Platform:
+    """What a test sees: an authenticated HTTP client, the store, Temporal, and the model's script."""
+
+    def __init__(self, api: httpx2.AsyncClient, store: Store, temporal: Client, tenant_id: str) -> None:
+        self.api, self.store, self.temporal, self.tenant_id = api, store, temporal, tenant_id
+        self.model = ScriptedLLM()
+        self.service = CountingService()
+
+    @property
+    def mine(self) -> TenantStore:
+        return self.store.for_tenant(self.tenant_id)
+
+    async def agent(self, *skills: dict[str, Any], **more: Any) -> str:
+        """Create an active agent; its id."""
+        body = {"name": "test agent", "status": "active", "skills": list(skills), **more}
+        response = await self.api.post("/api/v1/agents", json=body)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    async def start(self, agent_id: str, input_data: dict[str, Any] | None = None, **body: Any) -> str:
+        response = await self.api.post(
+            f"/api/v1/agents/{agent_id}/run", json={"input_data": input_data or {}, **body}
+        )
+        assert response.status_code == 202, response.text
+        return str(response.json()["execution_id"])
+
+    async def run(
+        self, *skills: dict[str, Any], input_data: dict[str, Any] | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Create an agent, run it once, and give its execution when it has ended."""
+        return await self.ended(await self.start(await self.agent(*skills, **more), input_data))
+
+    async def execution(self, execution_id: str) -> dict[str, Any]:
+        response = await self.api.get(f"/api/v1/executions/{execution_id}")
+        assert response.status_code == 200, response.text
+        body: dict[str, Any] = response.json()
+        return body
+
+    async def ended(self, execution_id: str) -> dict[str, Any]:
+        return await self.until(execution_id, FINAL)
+
+    async def until(self, execution_id: str, statuses: set[str]) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE):
+            while (found := await self.execution(execution_id))["status"] not in statuses:
+                await asyncio.sleep(0.03)
+        return found
+
+    async def steps(self, execution_id: str) -> list[dict[str, Any]]:
+        response = await self.api.get(f"/api/v1/executions/{execution_id}/steps")
+        steps: list[dict[str, Any]] = response.json()["steps"]
+        return steps
+
+    async def events(self, execution_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """All events of a run, as its stream tells them until it ends."""
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        path = f"/api/v1/executions/{execution_id}/events"
+        async with asyncio.timeout(PATIENCE), self.api.stream("GET", path, headers=headers) as answer:
+            return [
+                json.loads(line.removeprefix("data: "))
+                async for line in answer.aiter_lines()
+                if line.startswith("data: ")
+            ]
+
+    def workflow_id(self, execution_id: str) -> str:
+        return run_workflow_id(self.tenant_id, execution_id)
+
+
+def skill(name: str, body: str = "1. Answer: done", order: int = 1, **more: Any) -> dict[str, Any]:
+    """A skill in the form the API takes. `allowed` becomes its allowed-tools."""
+    allowed = more.pop("allowed", None)
+    limit = f"allowed-tools: {allowed}\n" if allowed is not None else ""
+    text = f"---\nname: {name}\ndescription: Does {name}. Use when testing.\n{limit}---\n\n{body}\n"
+    return {"name": name, "order": order, "files": {"SKILL.md": text}, **more}
+
+
+@contextlib.asynccontextmanager
+async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal dev server in memory, with our search attributes."""
+    options = [
+        *("--dynamic-config-value", "matching.enableFairness=true"),
+        *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=300"),
+        *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=300"),
+    ]
+    from temporalio.contrib.pydantic import pydantic_data_converter
+
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=options,
+        data_converter=pydantic_data_converter,
+    ) as environment:
+        await register_search_attributes(environment.client)
+        yield environment
+
+
+@contextlib.asynccontextmanager
+async def running_platform(
+    home: Path, temporal: WorkflowEnvironment, database_url: str = "", tools: tuple[Tool, ...] = ()
+) -> AsyncIterator[Platform]:
+    """API and worker in this process, on their own database."""
+    settings = Settings(
+        _env_file=None,
+        home=home,
+        database_url=database_url,
+        llm_provider="offline",
+        port=free_port(),
+        http_allow_private=("127.0.0.1",),
+        max_upload_mb=4,
+    )
+    await bootstrap.prepare(settings.database)
+    url = f"http://127.0.0.1:{settings.port}"
+    credentials = await bootstrap.first_credentials(
+        settings.database, url, home / "credentials.json"
+    )
+    store = open_store(settings.database, settings.storage_path)
+    client = temporal.client
+    headers = {"Authorization": f"Bearer {credentials.api_key}"}
+    async with (
+        serving(settings, client.service_client.config.target_host),
+        httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as api,
+    ):
+        platform = Platform(api, store, client, credentials.tenant_id)
+        extra = (*tools, *platform.service.tools())
+        async with make_worker(client, store, platform.model, settings, extra):
+            yield platform
+    await store.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, temporal_address: str) -> AsyncIterator[None]:
+    import os
+
+    os.environ["TEMPORAL_ADDRESS"] = temporal_address
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings), port=settings.port, log_config=None, timeout_graceful_shutdown=1
+        )
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    task = asyncio.create_task(server.serve())
+    async with asyncio.timeout(20):
+        while not server.started:
+            assert not task.done(), "the API did not start"
+            await asyncio.sleep(0.02)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -55,16 +55,19 @@ class Problem(BaseModel):
     code: str
 
 
-def problem(status: int, code: str, detail: str, **more: object) -> JSONResponse:
-    """A problem document as a response."""
-    body = Problem(
-        type=f"urn:omniforge:problem:{code}",
-        title=TITLES.get(status, "Error"),
-        status=status,
-        detail=detail,
-        code=code,
-        **more,
-    )
+def problem(
+    status: int, code: str, detail: str, more: Mapping[str, object] | None = None
+) -> JSONResponse:
+    """A problem document as a response. `more` adds members; it cannot replace the standard ones."""
+    members = {
+        **(more or {}),
+        "type": f"urn:omniforge:problem:{code}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    body = Problem.model_validate(members)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return JSONResponse(
         body.model_dump(mode="json"), status, headers, media_type="application/problem+json"
@@ -94,7 +97,7 @@ def install(app: FastAPI) -> None:
         if status >= 500:
             log.warning("request_failed", extra={"code": error.code, "reason": error.message})
         details = {name: value for name, value in error.details.items() if value is not None}
-        return problem(status, error.code, error.message, **details)
+        return problem(status, error.code, error.message, details)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -103,7 +106,7 @@ def install(app: FastAPI) -> None:
             for one in error.errors()
         ]
         detail = "; ".join(f"{one['place']}: {one['message']}" for one in problems[:3])
-        return problem(422, "malformed_request", detail, problems=problems)
+        return problem(422, "malformed_request", detail, {"problems": problems})
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> JSONResponse:

@@ -13,7 +13,6 @@ from omniforge.logs import set_up_logs
 from omniforge.settings import Settings, load_settings
 from omniforge.store import bootstrap
 
-
 USAGE = """\
 python -m api                 serve until SIGTERM
 python -m api migrate         bring the database to the newest schema

@@ -116,7 +116,7 @@ class AgentNotActive(Conflict):
         super().__init__(
             f"Agent {agent_id!r} is {status}; activate it before running it.",
             agent_id=agent_id,
-            status=status,
+            agent_status=status,
         )
 
 
@@ -140,7 +140,7 @@ class RunFinished(Conflict):
         super().__init__(
             f"Execution {execution_id!r} has already ended ({status}).",
             execution_id=execution_id,
-            status=status,
+            run_status=status,
         )
 
 

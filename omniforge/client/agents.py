@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -52,12 +53,12 @@ class Agents:
             AgentNotFound: Neither an id nor a name.
             Rejected: Several agents have that name; the message lists their ids.
         """
-        try:
-            return await self.get(id_or_name)
-        except AgentNotFound:
-            named = [agent async for agent in self.every() if agent.name == id_or_name]
-            if not named:
-                raise
+        if id_or_name.isascii() and "/" not in id_or_name:
+            with suppress(AgentNotFound):
+                return await self.get(id_or_name)
+        named = [agent async for agent in self.every() if agent.name == id_or_name]
+        if not named:
+            raise AgentNotFound(id_or_name)
         if len(named) > 1:
             ids = ", ".join(agent.id for agent in named)
             raise Rejected(f"{len(named)} agents are called {id_or_name!r}; say which: {ids}.")

@@ -257,7 +257,9 @@ class RunRepository(Repository):
         advance(self._connection, run_id, self._tenant_id, [event])
 
     def _node_rows(self, run_id: str) -> dict[str, RowMapping]:
-        query = select(nodes).where(nodes.c.stream_id == run_id).order_by(nodes.c.generation)
+        """The newest generation of each node that has begun, in the order they began."""
+        order = nodes.c.generation, nodes.c.started_at, nodes.c.node
+        query = select(nodes).where(nodes.c.stream_id == run_id).order_by(*order)
         return {row["node"]: row for row in self._connection.execute(query).mappings()}
 
     def _close_nodes(self, run_id: str) -> None:

@@ -42,7 +42,9 @@ class CountingService:
 
     def tools(self) -> list[Tool]:
         """`post_keyed`, `post_findable` and `post_ask`: the same post, with three kinds of safety."""
-        return [self._tool(kind) for kind in (EffectClass.KEYED, EffectClass.FINDABLE, EffectClass.ASK)]
+        return [
+            self._tool(kind) for kind in (EffectClass.KEYED, EffectClass.FINDABLE, EffectClass.ASK)
+        ]
 
     def _tool(self, kind: EffectClass) -> Tool:
         service = self

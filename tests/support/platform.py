@@ -34,7 +34,9 @@ PATIENCE = 40.0
 class Platform:
     """What a test sees: an authenticated HTTP client, the store, Temporal, and the model's script."""
 
-    def __init__(self, api: httpx2.AsyncClient, store: Store, temporal: Client, tenant_id: str) -> None:
+    def __init__(
+        self, api: httpx2.AsyncClient, store: Store, temporal: Client, tenant_id: str
+    ) -> None:
         self.api, self.store, self.temporal, self.tenant_id = api, store, temporal, tenant_id
         self.model = ScriptedLLM()
         self.service = CountingService()
@@ -50,7 +52,9 @@ class Platform:
         assert response.status_code == 201, response.text
         return str(response.json()["id"])
 
-    async def start(self, agent_id: str, input_data: dict[str, Any] | None = None, **body: Any) -> str:
+    async def start(
+        self, agent_id: str, input_data: dict[str, Any] | None = None, **body: Any
+    ) -> str:
         response = await self.api.post(
             f"/api/v1/agents/{agent_id}/run", json={"input_data": input_data or {}, **body}
         )
@@ -87,7 +91,10 @@ class Platform:
         """All events of a run, as its stream tells them until it ends."""
         headers = {"Last-Event-ID": str(after)} if after else {}
         path = f"/api/v1/executions/{execution_id}/events"
-        async with asyncio.timeout(PATIENCE), self.api.stream("GET", path, headers=headers) as answer:
+        async with (
+            asyncio.timeout(PATIENCE),
+            self.api.stream("GET", path, headers=headers) as answer,
+        ):
             return [
                 json.loads(line.removeprefix("data: "))
                 async for line in answer.aiter_lines()

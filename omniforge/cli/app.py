@@ -1,0 +1,57 @@
+"""All commands under one name."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from omniforge.cli import agents, approvals, runs
+from omniforge.cli.doctor import doctor
+from omniforge.cli.exits import ExitCode
+from omniforge.cli.validate import validate
+
+# Without markup, typer does not load rich to show help.
+app = typer.Typer(
+    name="omniforge",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(runs.start)
+app.add_typer(agents.app, name="agents")
+app.add_typer(runs.app, name="runs")
+app.add_typer(approvals.app, name="approvals")
+app.command()(validate)
+app.command()(doctor)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"omniforge {version('omniforge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def commands(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Agents made of standard SKILL.md folders, run durably."""
+
+
+def main() -> None:
+    """Run one command and leave with its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A name in another script is no reason to break off.
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)

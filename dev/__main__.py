@@ -32,9 +32,11 @@ def demo(
     file: Annotated[Path | None, typer.Option(help="A table of your own to work on.")] = None,
 ) -> None:
     """The main job end to end, with a worker killed on the way."""
+    from rich.console import Console
+
     from dev import demo
 
-    raise typer.Exit(demo.demo(file))
+    raise typer.Exit(asyncio.run(demo.demo(file, Console())))
 
 
 def main() -> NoReturn:

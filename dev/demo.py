@@ -1,6 +1,7 @@
 """The main job end to end, with its worker killed on the way: `python -m dev demo`."""
 
 import asyncio
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -13,11 +14,11 @@ from dev import temporal_server
 from dev.environment import ROOT
 from dev.errors import AlreadyRunning
 from dev.platform import Platform
-from dev.up import cancel_on_signals, say
 from omniforge.cli.live import LiveView, took
 from omniforge.client import OmniForgeClient, Run, Step, Upload, read_upload
 from omniforge.errors import Conflict, OmniForgeError, Rejected
-from omniforge.journal.events import Event
+from omniforge.journal.events import Event, ModelAnswered, ToolAnswered
+from omniforge.journal.steps import StepStatus
 from omniforge.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ _LIMIT = 110.0
 # Seconds the offline model takes for an answer. Without it, the demo is over in the blink of an eye.
 _PACE = 0.4
 
-# The worker is killed after this step of the second skill, while the next one is being worked on.
-_KILL_AFTER_STEP = 3
+# The worker is killed after a step from here on of the last skill, while the next is under way.
+_KILL_FROM_STEP = 3
 
-_STEP_EVENTS = ("model_answered", "tool_answered")
+_SETTLED = (StepStatus.CONFIRMED, StepStatus.FAILED)
+_ANSWERED = (ModelAnswered, ToolAnswered)
 
 
 class DemoFailed(Rejected):
@@ -45,24 +47,44 @@ class DemoFailed(Rejected):
     code = "demo_failed"
 
 
+@dataclass(frozen=True)
+class Table:
+    """What the agent works on."""
+
+    path: Path
+    content: bytes
+    is_example: bool
+
+    @classmethod
+    def read(cls, file: Path | None) -> "Table":
+        path = file or EXAMPLE / "tasks.csv"
+        try:
+            return cls(path, path.read_bytes(), is_example=file is None)
+        except OSError as error:
+            raise DemoFailed(
+                f"{path} cannot be read ({error.strerror}). Name a table: a CSV or JSON export."
+            ) from error
+
+
 @dataclass
 class Crash:
     """What was seen around the death of the worker. Times are of the monotonic clock."""
 
-    worker: int = 0
     killed: float | None = None
     resumed: float | None = None
     next_step: float | None = None
     before: Sequence[Step] = ()
-    events: list[str] = field(default_factory=list)
+    """The journal a moment before the kill."""
+    told: Counter[tuple[str | None, int]] = field(default_factory=Counter)
+    """How often the event stream told of a step's answer."""
 
 
 async def demo(file: Path | None, console: "Console") -> int:
     """Show the main job; the exit status. Anything that is not as it should be makes it 1."""
-    cancel_on_signals()
+    _cancel_on_signals()
     try:
         async with asyncio.timeout(_LIMIT):
-            await _perform(_table(file), console)
+            await _perform(Table.read(file), console)
     except asyncio.CancelledError:
         say(console, "Stopped.")
         return 130
@@ -75,20 +97,24 @@ async def demo(file: Path | None, console: "Console") -> int:
     return 0
 
 
-def _table(file: Path | None) -> Path:
-    chosen = file or EXAMPLE / "tasks.csv"
-    if not chosen.is_file():
-        raise DemoFailed(f"{chosen} is not a file. Name a table: a CSV or JSON export of tasks.")
-    return chosen
+def _cancel_on_signals() -> None:
+    if (task := asyncio.current_task()) is not None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-async def _perform(table: Path, console: "Console") -> None:
+def say(console: "Console", line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+async def _perform(table: Table, console: "Console") -> None:
     began = time.monotonic()
     async with _platform(console) as platform:
         say(console, f"Temporal, worker and API are up after {took(time.monotonic() - began)}.")
         known = platform.credentials
         async with OmniForgeClient(known.api_key, known.api_url) as client:
             await _show(client, platform, table, console)
+        say(console, "\nStopping API, worker and Temporal ...")
     say(console, f"All processes have ended; the data stays in {platform.home}.")
     say(console, f"The demo took {took(time.monotonic() - began)}.")
 
@@ -98,30 +124,30 @@ async def _platform(console: "Console") -> AsyncIterator[Platform]:
     """The platform of the usual home or, beside one that runs there, of a home of its own."""
     usual = load_settings()
     try:
-        async with _started(_settings(usual), console) as platform:
+        async with _started(_settings(usual.home, usual), console) as platform:
             yield platform
-    except AlreadyRunning as error:
-        if error.details["home"] != str(usual.home.absolute()):
-            raise
+    except AlreadyRunning:
+        say(console, "A platform runs there already, so the demo gets a home of its own.")
         async with _started(_settings_beside(usual), console) as platform:
             yield platform
 
 
 @asynccontextmanager
 async def _started(settings: Settings, console: "Console") -> AsyncIterator[Platform]:
+    say(console, f"Starting Temporal, worker and API in {settings.home.absolute()} ...")
     async with Platform.start(settings, lambda line: say(console, f"   ({line})")) as platform:
-        say(console, f"Demo in {platform.home}. {_about_model(settings)}")
+        say(console, _about_model(settings))
         yield platform
 
 
-def _settings(usual: Settings, **changed: object) -> Settings:
-    """Without a provider chosen by name, the demo costs nothing and sends nobody's table anywhere."""
+def _settings(home: Path, usual: Settings, **changed: object) -> Settings:
+    """The usual settings; without a model chosen by name, the one that costs and tells nothing."""
     chosen = {
+        "home": home,
         "llm_provider": usual.llm_provider or "offline",
         "offline_pace": usual.offline_pace or _PACE,
-        **changed,
     }
-    return Settings.model_validate({**usual.model_dump(include=usual.model_fields_set), **chosen})
+    return Settings.model_validate(chosen | changed)
 
 
 def _settings_beside(usual: Settings) -> Settings:
@@ -131,7 +157,7 @@ def _settings_beside(usual: Settings) -> Settings:
             f"A platform runs in {usual.home.absolute()}, and TEMPORAL_ADDRESS would make the demo"
             " share its Temporal server. Unset it, or stop the platform."
         )
-    return _settings(usual, home=usual.home / "demo", database_url="", storage=Path())
+    return _settings(usual.home / "demo", usual, database_url="", storage=Path())
 
 
 def _about_model(settings: Settings) -> str:
@@ -144,15 +170,13 @@ def _about_model(settings: Settings) -> str:
 
 
 async def _show(
-    client: OmniForgeClient, platform: Platform, table: Path, console: "Console"
+    client: OmniForgeClient, platform: Platform, table: Table, console: "Console"
 ) -> None:
     upload = read_upload(EXAMPLE)
     agent = await _fresh_agent(client, upload)
-    content = table.read_bytes()
-    started = await client.agents.run(
-        agent, _input(upload, table), files={table.name: content}
-    )
-    say(console, f"Agent {agent} works on {table} ({len(content)} bytes):\n")
+    files = {table.path.name: table.content}
+    started = await client.agents.run(agent, _input(upload, table), files=files)
+    say(console, f"Agent {agent} works on {table.path} ({len(table.content)} bytes):\n")
     crash = await _watch_and_kill(client, platform, started.execution_id, LiveView(console))
     run = await client.runs.get(started.execution_id)
     _refuse_unfinished(run, crash)
@@ -170,10 +194,9 @@ async def _fresh_agent(client: OmniForgeClient, upload: Upload) -> str:
     return (await client.agents.create(upload, name=_AGENT, activate=True)).id
 
 
-def _input(upload: Upload, table: Path) -> Mapping[str, object]:
+def _input(upload: Upload, table: Table) -> Mapping[str, object]:
     """The example's own day belongs to its own table; another table is looked at today."""
-    own = table == EXAMPLE / "tasks.csv"
-    return upload.example_input if own else {"file": table.name}
+    return upload.example_input if table.is_example else {"file": table.path.name}
 
 
 async def _watch_and_kill(
@@ -184,27 +207,40 @@ async def _watch_and_kill(
         view.show(event)
         if event.body.type == "run_started":
             skills = list(event.body.skills)
+        if isinstance(event.body, _ANSWERED):
+            crash.told[event.node, event.body.step] += 1
         if crash.killed is not None:
             _note_recovery(event, crash, view)
         elif skills and event.node == skills[-1] and _is_the_moment(event):
-            crash.before = await client.runs.steps(run_id)
-            crash.worker = platform.pid("worker")
+            crash.before = await _next_begun(client, run_id)
+            worker = platform.pid("worker")
             platform.kill("worker")
             crash.killed = time.monotonic()
-            view.mark(f"\n   SIGKILL for the worker (process {crash.worker}) in mid-step.\n", "bold red")
+            view.mark(f"\n   SIGKILL for the worker (process {worker}), in mid-step.\n", "bold red")
     return crash
+
+
+async def _next_begun(client: OmniForgeClient, run_id: str) -> Sequence[Step]:
+    """The journal as soon as it has a step that is under way, or the last look at it."""
+    steps: Sequence[Step] = ()
+    for _ in range(10):
+        steps = await client.runs.steps(run_id)
+        if any(step.status not in _SETTLED for step in steps):
+            break
+        await asyncio.sleep(0.02)
+    return steps
 
 
 def _is_the_moment(event: Event) -> bool:
     """A tool has answered, so the model is being asked for the next step just now."""
-    return event.body.type == "tool_answered" and event.body.step >= _KILL_AFTER_STEP
+    return event.body.type == "tool_answered" and event.body.step >= _KILL_FROM_STEP
 
 
 def _note_recovery(event: Event, crash: Crash, view: LiveView) -> None:
     now = time.monotonic()
     if event.body.type == "skill_resumed" and crash.resumed is None:
         crash.resumed = now
-    elif event.body.type in _STEP_EVENTS and crash.resumed and crash.next_step is None:
+    elif isinstance(event.body, _ANSWERED) and crash.resumed and crash.next_step is None:
         crash.next_step = now
         view.mark(f"   Back at work {took(now - (crash.killed or now))} after the kill.")
 
@@ -220,14 +256,14 @@ def _refuse_unfinished(run: Run, crash: Crash) -> None:
 
 
 def _print_report(text: str, console: "Console") -> None:
-    console.rule(_REPORT) if console.is_terminal else say(console, f"\n---- {_REPORT} ----\n")
     if console.is_terminal:
         from rich.markdown import Markdown
 
+        console.rule(_REPORT)
         console.print(Markdown(text))
         console.rule()
     else:
-        say(console, f"{text.rstrip()}\n\n---- end of {_REPORT} ----")
+        say(console, f"\n---- {_REPORT} ----\n\n{text.rstrip()}\n\n---- end of {_REPORT} ----")
 
 
 def _print_figures(run: Run, crash: Crash, console: "Console") -> None:
@@ -259,60 +295,54 @@ def _print_proof(after: Sequence[Step], crash: Crash, console: "Console") -> Non
 
 def _claims(after: Sequence[Step], crash: Crash) -> Iterator[tuple[str, str]]:
     """What has to hold, each with what speaks against it."""
-    settled = {_key(step): step for step in crash.before if step.status in {"confirmed", "failed"}}
     nodes = sorted({step.node for step in after})
-    yield (
-        f"{len(after)} steps of {len(nodes)} skills, numbered without a gap, each there once",
-        "; ".join(filter(None, (_gap(after, node) for node in nodes))),
-    )
-    yield ("every step has its answer", _names(s for s in after if s.status != "confirmed"))
-    now = {_key(step): step for step in after}
-    changed = [old for key, old in settled.items() if key not in now or not _same(old, now[key])]
-    yield (
-        f"the {len(settled)} steps recorded before the kill are as they were: hash, start, attempt",
-        _names(changed),
-    )
-    yield from _attempts(after, settled)
+    gaps = [f"{node} has {_numbers(after, node)}" for node in nodes if _gaps(after, node)]
+    yield f"{len(after)} steps, numbered without a gap, each there once", "; ".join(gaps)
+    open_steps = [step for step in after if step.status not in _SETTLED]
+    yield "every step has its answer", _names(open_steps)
+    often = [step for step in after if crash.told[step.node, step.step] > 1]
+    yield "the event stream told of no step twice", _names(often)
+    before = [step for step in crash.before if step.status in _SETTLED]
+    changed = [step for step in before if step not in after]
+    claim = f"the {len(before)} steps of before the kill are the same now: hash, time, answer"
+    yield claim, _names(changed)
+    cut = [step.step for step in crash.before if step.status not in _SETTLED]
+    yield from _attempts(after, before[-1].node if before else "", cut)
     effects = [step for step in after if step.effect_id is not None]
-    doubled = [step for step in effects if step.sends > 1] + _repeated(effects)
-    yield (f"{len(effects)} effects on the outside world, none doubled", _names(doubled))
+    claim = f"effects on the outside world: {len(effects)}, none of them doubled"
+    yield claim, _names(_doubled(effects))
 
 
-def _attempts(
-    after: Sequence[Step], settled: Mapping[tuple[str, int], Step]
-) -> Iterator[tuple[str, str]]:
-    killed_in = max(settled.values(), key=lambda step: step.started_at or step.ended_at, default=None)
-    node = killed_in.node if killed_in else ""
-    places = [(step.segment, step.attempt) for step in after if step.node == node]
-    spans = "; ".join(
-        f"attempt {place[1]} recorded {_span([s for s in after if s.node == node and (s.segment, s.attempt) == place])}"
-        for place in sorted(set(places))
-    )
-    went_on = len(set(places)) > 1 and places == sorted(places)
-    yield (f"{node}: {spans}", "" if went_on else "no second attempt recorded anything")
+def _attempts(after: Sequence[Step], killed: str, cut: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """Who recorded which steps of the skill whose worker was killed."""
+    recorded: dict[tuple[int, int], list[int]] = {}
+    for step in sorted(after, key=lambda step: step.step):
+        if step.node == killed:
+            recorded.setdefault((step.segment, step.attempt), []).append(step.step)
+    spans = [f"{_span(steps)} by attempt {place[1]}" for place, steps in recorded.items()]
+    went_on = len(recorded) > 1 and list(recorded) == sorted(recorded)
+    anew = f" ({_span(cut)} was cut off by the kill and done anew)" if cut else ""
+    claim = f"{killed}: {', '.join(spans)}{anew}"
+    yield claim, "" if went_on else "there was one attempt only"
 
 
-def _span(steps: Sequence[Step]) -> str:
-    return f"steps {min(s.step for s in steps)} to {max(s.step for s in steps)}"
+def _span(numbers: Sequence[int]) -> str:
+    return f"steps {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"step {numbers[0]}"
 
 
-def _gap(steps: Sequence[Step], node: str) -> str:
-    numbers = sorted(step.step for step in steps if step.node == node)
-    return "" if numbers == list(range(len(numbers))) else f"{node} has {numbers}"
+def _numbers(steps: Sequence[Step], node: str) -> list[int]:
+    return sorted(step.step for step in steps if step.node == node)
 
 
-def _key(step: Step) -> tuple[str, int]:
-    return step.node, step.step
+def _gaps(steps: Sequence[Step], node: str) -> bool:
+    numbers = _numbers(steps, node)
+    return numbers != list(range(len(numbers)))
 
 
-def _same(old: Step, new: Step) -> bool:
-    return old == new
-
-
-def _repeated(effects: Sequence[Step]) -> list[Step]:
+def _doubled(effects: Sequence[Step]) -> list[Step]:
     seen = Counter(step.effect_id for step in effects)
-    return [step for step in effects if seen[step.effect_id] > 1]
+    return [step for step in effects if step.sends > 1 or seen[step.effect_id] > 1]
 
 
-def _names(steps: Iterator[Step] | Sequence[Step]) -> str:
+def _names(steps: Sequence[Step]) -> str:
     return ", ".join(f"{step.node} step {step.step}" for step in steps)

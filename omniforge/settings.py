@@ -59,6 +59,7 @@ class Settings(BaseSettings):
         (),
         description="Hosts that tools may call although their addresses are private: host[:port].",
     )
+    http_timeout_s: float = Field(30, gt=0, le=300, description="For one request of an HTTP tool.")
     max_upload_mb: int = Field(32, ge=1, le=1024)
     max_concurrent_skills: int = Field(200, ge=1, le=10_000, description="Per worker.")
 

@@ -65,7 +65,8 @@ def make_worker(
     more_tools: "Iterable[Tool]" = (),
 ) -> Worker:
     """A worker for runs. It owns nothing: client, store and model are closed by whoever made them."""
-    tools = [*builtin_tools(settings.http_allow_private), *more_tools]
+    http_timeout = timedelta(seconds=settings.http_timeout_s)
+    tools = [*builtin_tools(settings.http_allow_private, http_timeout), *more_tools]
     executors = ExecutorFactory(tools, llm)
     segments = SegmentRunner(executors, store.blobs, settings.storage_path / "workspaces")
     skills = SkillActivities(store, PinnedSkills(store.blobs), segments)

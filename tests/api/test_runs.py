@@ -53,7 +53,8 @@ async def test_files_of_a_run_are_there_and_can_be_fetched(platform: Platform) -
     agent = await platform.agent(
         skill(
             "copy",
-            '1. Read: `read_file {"path": "in.txt"}`\n2. Write: `write_file {"path": "out/b.txt", "content": "${steps.1.content}!"}`',
+            '1. Read: `read_file {"path": "in.txt"}`\n'
+            '2. Write: `write_file {"path": "out/b.txt", "content": "${steps.1.content}!"}`',
         )
     )
 

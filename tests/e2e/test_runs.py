@@ -10,8 +10,12 @@ from tests.support.platform import Platform, skill
 from tests.support.requirements import requirement
 from tests.support.scripted import answer, calling, later
 
-WRITE = '1. Note it: `write_file {"path": "note.txt", "content": "for ${input.who}"}`\n2. Answer: `{"who": "${input.who}"}`'
-READ = '1. Read it: `read_file {"path": "note.txt"}`\n2. Answer: `{"note": "${steps.1.content}", "who": "${input.who}"}`'
+WRITE = """\
+1. Note it: `write_file {"path": "note.txt", "content": "for ${input.who}"}`
+2. Answer: `{"who": "${input.who}"}`"""
+READ = """\
+1. Read it: `read_file {"path": "note.txt"}`
+2. Answer: `{"note": "${steps.1.content}", "who": "${input.who}"}`"""
 
 
 @requirement("FR-4", "FR-6")
@@ -183,6 +187,7 @@ async def test_the_web_ui_shows_what_a_run_is_and_how_far_it_is(platform: Platfo
     run = await platform.run(skill("first", order=1), skill("second", order=2))
 
     handle = platform.temporal.get_workflow_handle(platform.workflow_id(run["id"]))
+    await handle.result()
     description = await handle.describe()
     history = await handle.fetch_history()
 

@@ -6,7 +6,6 @@ What runs here is measured by coverage; tests that kill processes start real one
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from omniforge.store import bootstrap
 from omniforge.store.store import Store, TenantStore, open_store
 from omniforge.tools.protocol import Tool
 from tests.support.effects import CountingService
+from tests.support.ports import free_port
 from tests.support.scripted import ScriptedLLM
 from worker.main import make_worker
 from workflows.wire import register_search_attributes, run_workflow_id
@@ -186,9 +186,3 @@ async def serving(settings: Settings, temporal_address: str) -> AsyncIterator[No
     finally:
         server.should_exit = True
         await task
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,0 +1,177 @@
+"""Real processes, killed with SIGKILL at bad moments. Nothing is lost and nothing is done twice."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from dev.platform import Platform as Processes
+from omniforge.settings import Settings
+from tests.support.http_service import CountingHttpService
+from tests.support.platform import FINAL, skill
+from tests.support.ports import free_port
+from tests.support.requirements import requirement
+
+PATIENCE = 60.0
+
+SIX_STEPS = "\n".join(
+    [
+        *(
+            f'{n}. Note: `write_file {{"path": "log.txt", "mode": "append", "content": "{n} "}}`'
+            for n in range(1, 7)
+        ),
+        '7. Read: `read_file {"path": "log.txt"}`',
+        '8. Answer: `{"log": "${steps.7.content}"}`',
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+async def processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
+    settings = Settings(
+        _env_file=None,
+        home=tmp_path_factory.mktemp("processes"),
+        port=free_port(),
+        llm_provider="offline",
+        offline_pace=0.25,
+        http_allow_private=("127.0.0.1",),
+        http_timeout_s=4,
+    )
+    async with Processes.start(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(processes: Processes) -> AsyncIterator[httpx2.AsyncClient]:
+    headers = {"Authorization": f"Bearer {processes.credentials.api_key}"}
+    async with httpx2.AsyncClient(
+        base_url=processes.api_url, headers=headers, timeout=10
+    ) as client:
+        yield client
+
+
+async def patiently(client: httpx2.AsyncClient, method: str, path: str, **more: Any) -> Any:
+    """The JSON of an answer, asked for until the API is there again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                answer = await client.request(method, path, **more)
+                if answer.status_code < 500:
+                    return answer.json()
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+async def started(
+    api: httpx2.AsyncClient, body: str, input_data: dict[str, Any] | None = None
+) -> str:
+    agent = {"name": "survivor", "status": "active", "skills": [skill("one", body)]}
+    created = await patiently(api, "POST", "/api/v1/agents", json=agent)
+    path = f"/api/v1/agents/{created['id']}/run"
+    run = await patiently(api, "POST", path, json={"input_data": input_data or {}})
+    return str(run["execution_id"])
+
+
+async def steps_of(api: httpx2.AsyncClient, execution: str) -> list[dict[str, Any]]:
+    answer = await patiently(api, "GET", f"/api/v1/executions/{execution}/steps")
+    steps: list[dict[str, Any]] = answer["steps"]
+    return steps
+
+
+async def until_steps(api: httpx2.AsyncClient, execution: str, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(PATIENCE):
+        while len(steps := await steps_of(api, execution)) < count:
+            await asyncio.sleep(0.05)
+    return steps
+
+
+async def ended(api: httpx2.AsyncClient, execution: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            run: dict[str, Any] = await patiently(api, "GET", f"/api/v1/executions/{execution}")
+            if run["status"] in FINAL:
+                return run
+            await asyncio.sleep(0.1)
+
+
+def assert_each_step_once(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    numbers = [step["step"] for step in after]
+    assert numbers == list(range(len(after)))
+    settled = [step for step in before if step["status"] in {"confirmed", "failed"}]
+    assert after[: len(settled)] == settled
+
+
+@requirement("DUR-1")
+async def test_a_killed_worker_costs_no_step(processes: Processes, api: httpx2.AsyncClient) -> None:
+    execution = await started(api, SIX_STEPS)
+    before = await until_steps(api, execution, 6)
+
+    processes.kill("worker")
+    run = await ended(api, execution)
+    after = await steps_of(api, execution)
+
+    assert run["result"] == {"log": "1 2 3 4 5 6 "}
+    assert_each_step_once(before, after)
+    assert {step["attempt"] for step in after} == {1, 2}
+
+
+@requirement("DUR-1")
+async def test_a_killed_api_loses_no_accepted_run_and_watchers_go_on(
+    processes: Processes, api: httpx2.AsyncClient
+) -> None:
+    runs = [await started(api, SIX_STEPS) for _ in range(3)]
+    await until_steps(api, runs[0], 3)
+
+    processes.kill("api")
+    results = [await ended(api, execution) for execution in runs]
+    events = await _events(api, runs[0])
+
+    assert [run["result"] for run in results] == [{"log": "1 2 3 4 5 6 "}] * 3
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+@requirement("DUR-1")
+async def test_a_killed_temporal_server_loses_nothing(
+    processes: Processes, api: httpx2.AsyncClient
+) -> None:
+    execution = await started(api, SIX_STEPS)
+    before = await until_steps(api, execution, 4)
+
+    processes.kill("temporal")
+    run = await ended(api, execution)
+
+    assert run["result"] == {"log": "1 2 3 4 5 6 "}
+    assert_each_step_once(before, await steps_of(api, execution))
+
+
+@requirement("DUR-1", "DUR-2")
+async def test_a_worker_killed_after_an_effect_arrived_sends_it_again_under_its_key(
+    processes: Processes, api: httpx2.AsyncClient
+) -> None:
+    async with CountingHttpService() as service:
+        post = {"url": service.url, "json": {"a": 1}, "idempotency_header": "Idempotency-Key"}
+        body = f'1. Post: `http_post {json.dumps(post)}`\n2. Answer: `{{"status": "${{steps.1.status}}"}}`'
+        service.hold_next()
+        execution = await started(api, body)
+        await service.arrived(1)
+
+        processes.kill("worker")
+        run = await ended(api, execution)
+
+    assert run["status"] == "completed", run["error"]
+    assert len(service.requests) == 2
+    assert len(service.commits) == 1
+
+
+async def _events(api: httpx2.AsyncClient, execution: str) -> list[dict[str, Any]]:
+    path = f"/api/v1/executions/{execution}/events"
+    async with asyncio.timeout(PATIENCE), api.stream("GET", path) as answer:
+        return [
+            json.loads(line.removeprefix("data: "))
+            async for line in answer.aiter_lines()
+            if line.startswith("data: ")
+        ]

@@ -44,12 +44,11 @@ class SkillActivities:
                 raise
 
     async def _run(self, job: RunSkill) -> SegmentResult:
-        tenant = self._store.for_tenant(job.tenant_id)
-        brief = await tenant.read(lambda db: db.runs.brief(job.execution_id, job.node))
-        skill = await self._skills.get(brief.skill.reference.name, brief.skill.content_hash)
-        key = NodeKey(job.execution_id, job.node)
         fence = Fence(job.segment, activity.info().attempt)
-        journal = await Journal.open(tenant.journal, key, skill.name, fence, _reason_to_stop)
+        brief, journal = await self._store.for_tenant(job.tenant_id).open_node(
+            NodeKey(job.execution_id, job.node), fence, _reason_to_stop
+        )
+        skill = await self._skills.get(brief.skill.reference.name, brief.skill.content_hash)
         result = await self._segments.run(skill, _work(job, brief), journal)
         return _segment_result(result, journal)
 

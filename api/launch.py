@@ -80,7 +80,7 @@ class Launch:
         except TemporalUnavailable:
             if await mine.write(lambda db: db.runs.withdraw(run.id, _NOT_STARTED)):
                 raise
-        return await mine.read(lambda db: db.runs.get(run.id))
+        return run
 
     async def start_workflow(self, run: Run, agent_name: str) -> None:
         """Start a run's workflow; that it has started before is as good.

@@ -37,6 +37,9 @@ _PACE = 0.4
 # The worker is killed after a step from here on of the last skill, while the next is under way.
 _KILL_FROM_STEP = 3
 
+# By then the model has been asked for the next step and has not answered yet.
+_INTO_THE_NEXT_STEP = _PACE / 2
+
 _SETTLED = (StepStatus.CONFIRMED, StepStatus.FAILED)
 _ANSWERED = (ModelAnswered, ToolAnswered)
 
@@ -212,23 +215,13 @@ async def _watch_and_kill(
         if crash.killed is not None:
             _note_recovery(event, crash, view)
         elif skills and event.node == skills[-1] and _is_the_moment(event):
-            crash.before = await _next_begun(client, run_id)
+            crash.before = await client.runs.steps(run_id)
+            await asyncio.sleep(_INTO_THE_NEXT_STEP)
             worker = platform.pid("worker")
             platform.kill("worker")
             crash.killed = time.monotonic()
             view.mark(f"\n   SIGKILL for the worker (process {worker}), in mid-step.\n", "bold red")
     return crash
-
-
-async def _next_begun(client: OmniForgeClient, run_id: str) -> Sequence[Step]:
-    """The journal as soon as it has a step that is under way, or the last look at it."""
-    steps: Sequence[Step] = ()
-    for _ in range(10):
-        steps = await client.runs.steps(run_id)
-        if any(step.status not in _SETTLED for step in steps):
-            break
-        await asyncio.sleep(0.02)
-    return steps
 
 
 def _is_the_moment(event: Event) -> bool:
@@ -306,14 +299,13 @@ def _claims(after: Sequence[Step], crash: Crash) -> Iterator[tuple[str, str]]:
     changed = [step for step in before if step not in after]
     claim = f"the {len(before)} steps of before the kill are the same now: hash, time, answer"
     yield claim, _names(changed)
-    cut = [step.step for step in crash.before if step.status not in _SETTLED]
-    yield from _attempts(after, before[-1].node if before else "", cut)
+    yield from _attempts(after, before[-1].node if before else "")
     effects = [step for step in after if step.effect_id is not None]
     claim = f"effects on the outside world: {len(effects)}, none of them doubled"
     yield claim, _names(_doubled(effects))
 
 
-def _attempts(after: Sequence[Step], killed: str, cut: Sequence[int]) -> Iterator[tuple[str, str]]:
+def _attempts(after: Sequence[Step], killed: str) -> Iterator[tuple[str, str]]:
     """Who recorded which steps of the skill whose worker was killed."""
     recorded: dict[tuple[int, int], list[int]] = {}
     for step in sorted(after, key=lambda step: step.step):
@@ -321,9 +313,7 @@ def _attempts(after: Sequence[Step], killed: str, cut: Sequence[int]) -> Iterato
             recorded.setdefault((step.segment, step.attempt), []).append(step.step)
     spans = [f"{_span(steps)} by attempt {place[1]}" for place, steps in recorded.items()]
     went_on = len(recorded) > 1 and list(recorded) == sorted(recorded)
-    anew = f" ({_span(cut)} was cut off by the kill and done anew)" if cut else ""
-    claim = f"{killed}: {', '.join(spans)}{anew}"
-    yield claim, "" if went_on else "there was one attempt only"
+    yield f"{killed}: {', '.join(spans)}", "" if went_on else "there was one attempt only"
 
 
 def _span(numbers: Sequence[int]) -> str:

@@ -61,7 +61,7 @@ def with_config(skill: SkillReference, skill_input: Any) -> Any:
 
 def _predecessors(skill: SkillReference, skills: Sequence[SkillReference]) -> tuple[str, ...]:
     if skill.depends_on is not None:
-        return skill.depends_on
+        return tuple(dict.fromkeys(skill.depends_on))
     lower = [other.order for other in skills if other.order < skill.order]
     return tuple(other.id for other in skills if lower and other.order == max(lower))
 

@@ -51,7 +51,7 @@ class TokenUsage(BaseModel, frozen=True):
     tool_calls: int = 0
 
     def __add__(self, other: "TokenUsage") -> "TokenUsage":
-        return TokenUsage(
+        return TokenUsage.model_construct(
             **{name: getattr(self, name) + getattr(other, name) for name in TokenUsage.model_fields}
         )
 

@@ -12,6 +12,7 @@ from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import JournalDiverged, OutcomeUnknown
 from omniforge.journal.events import EventBody, NewEvent, SkillResumed, SkillStarted, Wait
 from omniforge.journal.ports import (
+    Announce,
     Decision,
     InboxItem,
     JournalStore,
@@ -23,6 +24,7 @@ from omniforge.journal.steps import (
     Effect,
     EffectClass,
     Fence,
+    Find,
     Json,
     NodeKey,
     Perform,
@@ -33,6 +35,7 @@ from omniforge.journal.steps import (
     Step,
     StepKind,
     StepStatus,
+    as_recorded,
     effect_id,
     step_hash,
 )
@@ -103,19 +106,7 @@ class Journal:
         Raises:
             Fenced: A later segment or attempt is already at work.
         """
-
-        def announce(state: NodeState) -> NewEvent:
-            body: EventBody = SkillStarted(skill_name=skill_name)
-            if not state.is_new:
-                body = SkillResumed(
-                    skill_name=skill_name,
-                    segment=fence.segment,
-                    attempt=fence.attempt,
-                    recorded_steps=len(state.steps),
-                )
-            return _event(key, body, _ending(fence))
-
-        state = await store.claim(key, skill_name, fence, announce)
+        state = await store.claim(key, skill_name, fence, announcement(key, skill_name, fence))
         return cls(store, key, fence, state, should_stop)
 
     @property
@@ -141,7 +132,7 @@ class Journal:
         (slot,) = self.take([Request(StepKind.PREAMBLE, "preamble")])
         if (step := self._recorded_at(slot)) is not None:
             return step.answer
-        answer = await make()
+        answer = as_recorded(await make())
         at = clock.now()
         step = replace(_started(slot, self.fence, at), answer=answer, ended_at=at)
         # Alone it promises nothing to anyone, so it shares the commit of the first real step.
@@ -149,12 +140,18 @@ class Journal:
         return answer
 
     def take(self, requests: Sequence[Request]) -> list[Slot]:
-        """Number the steps of one turn before any of them starts, in the order given."""
+        """Number the steps of one turn before any of them starts, in the order given.
+
+        Raises:
+            JournalDiverged: The record holds another request at one of these places.
+        """
         slots = []
         for request in requests:
             self._last_hash = step_hash(self.key, self._next, request, self._last_hash)
             slots.append(Slot(self._next, self._last_hash, request))
             self._next += 1
+        for slot in slots:
+            self._recorded_at(slot)
         return slots
 
     async def step(self, request: Request, perform: Perform) -> Step:
@@ -181,10 +178,7 @@ class Journal:
             return await self._first(slot, perform)
         if recorded.effect_class is None:
             return await self._again(slot, recorded, perform)
-        if slot.request.effect is None:
-            # The tool, or the right to call it, went away while its effect was in doubt.
-            raise PersonNeeded((_question(recorded),))
-        return await self._resolve(slot, slot.request.effect, recorded, perform)
+        return await self._resolve(slot, recorded, perform)
 
     async def finish(self, outcome: Outcome, event: EventBody) -> None:
         """Record how this segment ended, together with its last event."""
@@ -210,10 +204,13 @@ class Journal:
             cost=lost.cost + lost.reserved,
             is_cost_assumed=True,
         )
-        change = Transition(
-            steps=[step], release=lost.reserved, settle=lost.reserved, reserve=step.reserved
-        )
-        await self._commit(change)
+        if lost.reserved:
+            # On its own: it is owed whether or not there is money for another call.
+            settled = replace(step, reserved=Decimal(0))
+            change = Transition(steps=[settled], release=lost.reserved, settle=lost.reserved)
+            await self._commit(change)
+        if step.reserved:
+            await self._commit(Transition(steps=[step], reserve=step.reserved))
         return await self._perform(step, perform, Sending(effect_id(self.key, slot.number)))
 
     async def _perform(self, step: Step, perform: Perform, sending: Sending) -> Step:
@@ -270,7 +267,7 @@ class Journal:
                 performed = await perform(sending)
         except (OutcomeUnknown, TimeoutError) as error:
             doubtful = await self._doubt(step, str(error) or "no answer in time")
-            return await self._resolve(slot, effect, doubtful, perform)
+            return await self._resolve(slot, doubtful, perform)
         return await self._settle_effect(step, performed)
 
     async def _settle_effect(
@@ -283,36 +280,41 @@ class Journal:
 
     async def _doubt(self, step: Step, reason: str) -> Step:
         error = ErrorInfo(code=OutcomeUnknown.code, message=reason)
-        doubtful = replace(step, status=StepStatus.UNKNOWN, error=error)
+        # The sender gave up, so from here on the wire is quiet.
+        doubtful = replace(step, status=StepStatus.UNKNOWN, error=error, send_by=clock.now())
         await self._commit(Transition(steps=[doubtful]))
         return doubtful
 
-    async def _resolve(self, slot: Slot, effect: Effect, step: Step, perform: Perform) -> Step:
+    async def _resolve(self, slot: Slot, step: Step, perform: Perform) -> Step:
         """Find out what became of an effect that was sent, by the rule of its class."""
         if (decided := self._inbox.get(_wait_id(step))) is not None:
-            return await self._obey(slot, effect, step, decided, perform)
+            return await self._obey(slot, step, decided, perform)
         if step.status is StepStatus.SENT:
             # Its sender may still be alive until then; only afterwards is the wire quiet.
             await _sleep_until(step.send_by)
-        if step.sends >= MAX_SENDS:
+        effect = slot.request.effect
+        # Without it the tool, or the right to call it, went away while its effect was in doubt.
+        if effect is None or step.sends >= MAX_SENDS:
             raise PersonNeeded((_question(step),))
-        await asyncio.sleep(RESEND_PAUSE * 2 ** (step.sends - 1))
-        sent_at = step.sent_at or clock.now()
-        if effect.kind is EffectClass.KEYED and _within(sent_at, effect.key_lifetime):
+        pause = RESEND_PAUSE * 2 ** (step.sends - 1)
+        if effect.kind is EffectClass.KEYED and _is_key_known(step, effect):
+            await asyncio.sleep(pause)
             return await self._send(slot, effect, perform, earlier=step)
         if effect.kind is EffectClass.FINDABLE and effect.find and effect.visible_after:
-            await _sleep_until(sent_at + effect.visible_after)
-            found = await effect.find(step.effect_id or "")
+            await asyncio.sleep(pause)
+            found = await _look_up(step, effect, effect.find, effect.visible_after)
             if found is not None:
                 return await self._settle_effect(step, found)
             return await self._send(slot, effect, perform, earlier=step)
         raise PersonNeeded((_question(step),))
 
-    async def _obey(
-        self, slot: Slot, effect: Effect, step: Step, decided: InboxItem, perform: Perform
-    ) -> Step:
+    async def _obey(self, slot: Slot, step: Step, decided: InboxItem, perform: Perform) -> Step:
+        if decided.decision is Decision.RESEND and slot.request.effect is not None:
+            return await self._send(slot, slot.request.effect, perform, earlier=step)
         if decided.decision is Decision.RESEND:
-            return await self._send(slot, effect, perform, earlier=step)
+            # Its tool is gone: what is performed now is the refusal, and that is the answer.
+            refusal = await perform(Sending(step.effect_id or "", is_resend=True))
+            return await self._settle_effect(step, refusal, self._consume(step))
         if decided.decision is Decision.HAPPENED:
             answer = {"confirmed_by": decided.decided_by, "note": decided.note}
             performed = Performed(answer=answer)
@@ -362,6 +364,23 @@ class Journal:
         self._steps.update((step.number, step) for step in change.steps)
 
 
+def announcement(key: NodeKey, skill_name: str, fence: Fence) -> Announce:
+    """What watchers are told when a node is claimed: that its skill starts, or that it is resumed."""
+
+    def announce(state: NodeState) -> NewEvent:
+        body: EventBody = SkillStarted(skill_name=skill_name)
+        if not state.is_new:
+            body = SkillResumed(
+                skill_name=skill_name,
+                segment=fence.segment,
+                attempt=fence.attempt,
+                recorded_steps=len(state.steps),
+            )
+        return _event(key, body, _ending(fence))
+
+    return announce
+
+
 def _event(key: NodeKey, body: EventBody, suffix: str) -> NewEvent:
     dedupe_key = f"{key.node}/{key.generation}/{body.type}/{suffix}"
     return NewEvent(dedupe_key=dedupe_key, node=key.node, at=clock.now(), body=body)
@@ -388,7 +407,7 @@ def _settled(step: Step, performed: Performed, at: datetime) -> Step:
     return replace(
         step,
         status=StepStatus.FAILED if performed.error else StepStatus.CONFIRMED,
-        answer=performed.answer,
+        answer=as_recorded(performed.answer),
         error=performed.error,
         usage=step.usage + performed.usage,
         cost=step.cost + performed.cost,
@@ -413,8 +432,27 @@ def _question(step: Step) -> Wait:
     )
 
 
-def _within(start: datetime, lifetime: timedelta | None) -> bool:
-    return lifetime is not None and clock.now() < start + lifetime
+def _is_key_known(step: Step, effect: Effect) -> bool:
+    """Whether the provider still knows the key when the next sending arrives, however late."""
+    if effect.key_lifetime is None or step.sent_at is None:
+        return False
+    return clock.now() + effect.timeout < step.sent_at + effect.key_lifetime
+
+
+async def _look_up(
+    step: Step, effect: Effect, find: Find, visible_after: timedelta
+) -> Performed | None:
+    """What a lookup says once it is sure to see the last sending.
+
+    Raises:
+        PersonNeeded: The lookup itself failed, so nobody knows.
+    """
+    await _sleep_until((step.send_by or clock.now()) + visible_after)
+    try:
+        async with asyncio.timeout(effect.timeout.total_seconds()):
+            return await find(step.effect_id or "")
+    except (OutcomeUnknown, TimeoutError):
+        raise PersonNeeded((_question(step),)) from None
 
 
 async def _sleep_until(moment: datetime | None) -> None:

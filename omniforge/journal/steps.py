@@ -154,6 +154,14 @@ class Step:
     ended_at: datetime | None = None
 
 
+def as_recorded(answer: Json) -> Json:
+    """An answer as a store gives it back, so that a first run and a resumed one see the same.
+
+    Tuples become lists, keys become text, and what JSON has no number for becomes null.
+    """
+    return json.loads(json.dumps(answer), parse_constant=lambda _: None)
+
+
 def step_hash(key: NodeKey, number: int, request: Request, previous: str) -> str:
     """Covers what was asked and all that came before, never a prompt's text: a deploy may reword those."""
     parts = [*key, number, request.kind, request.name, request.arguments, previous]

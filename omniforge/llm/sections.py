@@ -37,7 +37,7 @@ def skill_section(system: str) -> str:
 
 def input_block(data: Mapping[str, Any]) -> str:
     """A skill's input between its markers, for the first user message."""
-    text = json.dumps(data, ensure_ascii=False, indent=2)
+    text = json.dumps(data, ensure_ascii=False)
     return f"{INPUT_BEGIN}\n{text}\n{INPUT_END}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, insert, select, update
 
 from omniforge import clock
 from omniforge.agents.config import AgentConfig, AgentStatus, UsageStats
@@ -13,6 +13,19 @@ from omniforge.errors import AgentNotFound
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, page_of
 from omniforge.store.tables import agent_configs, agent_executions, agent_versions
+
+# A few kilobytes each; more than the agents that are busy at one time.
+MAX_VERSIONS_KEPT = 1_000
+_versions: dict[tuple[str, str, int], AgentVersion] = {}
+
+_NAME = select(agent_configs.c.name, agent_configs.c.version).where(
+    agent_configs.c.tenant_id == bindparam("tenant"), agent_configs.c.id == bindparam("agent")
+)
+_VERSION = select(agent_versions).where(
+    agent_versions.c.tenant_id == bindparam("tenant"),
+    agent_versions.c.agent_id == bindparam("agent"),
+    agent_versions.c.version == bindparam("number"),
+)
 
 
 class AgentRepository(Repository):
@@ -37,13 +50,33 @@ class AgentRepository(Repository):
             raise AgentNotFound(agent_id)
         return AgentConfig.model_validate(dict(row))
 
+    def name_and_version(self, agent_id: str) -> tuple[str, int]:
+        """What a run needs of an agent's row: its name and its newest version.
+
+        Raises:
+            AgentNotFound: Missing, or another tenant's.
+        """
+        place = {"tenant": self._tenant_id, "agent": agent_id}
+        row = self._connection.execute(_NAME, place).first()
+        if row is None:
+            raise AgentNotFound(agent_id)
+        return row.name, row.version
+
     def version(self, agent_id: str, number: int) -> AgentVersion:
-        query = select(agent_versions).where(
-            agent_versions.c.tenant_id == self._tenant_id,
-            agent_versions.c.agent_id == agent_id,
-            agent_versions.c.version == number,
-        )
-        return AgentVersion.model_validate(dict(self._connection.execute(query).mappings().one()))
+        """A version of an agent. It never changes, so each process reads it once."""
+        key = (self._tenant_id, agent_id, number)
+        if (known := _versions.get(key)) is None:
+            names = ("tenant", "agent", "number")
+            row = (
+                self._connection.execute(_VERSION, dict(zip(names, key, strict=True)))
+                .mappings()
+                .one()
+            )
+            known = AgentVersion.model_validate(dict(row))
+            if len(_versions) >= MAX_VERSIONS_KEPT:
+                _versions.clear()
+            _versions[key] = known
+        return known
 
     def page(self, limit: int, cursor: str | None, status: AgentStatus | None) -> Page[AgentConfig]:
         """Newest first. Archived agents are listed only when asked for by status."""

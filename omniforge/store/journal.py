@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Float,
     RowMapping,
+    Update,
     bindparam,
     case,
     select,
@@ -46,14 +48,24 @@ class SqlJournalStore:
     async def claim(
         self, key: NodeKey, skill_name: str, fence: Fence, announce: Announce
     ) -> NodeState:
-        def work(connection: Connection) -> NodeState:
-            row = self._take(connection, key, skill_name, fence)
-            state = _state(connection, key, row)
-            if state.outcome is None:
-                advance(connection, key.stream_id, self._tenant_id, [announce(state)])
-            return state
+        return await self._database.write(
+            lambda connection: self.claim_on(connection, key, skill_name, fence, announce)
+        )
 
-        return await self._database.write(work)
+    def claim_on(
+        self,
+        connection: Connection,
+        key: NodeKey,
+        skill_name: str,
+        fence: Fence,
+        announce: Announce,
+    ) -> NodeState:
+        """Claim within a transaction of the caller's."""
+        row = self._take(connection, key, skill_name, fence)
+        state = _state(connection, key, row)
+        if state.outcome is None:
+            advance(connection, key.stream_id, self._tenant_id, [announce(state)])
+        return state
 
     async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
         def work(connection: Connection) -> None:
@@ -141,7 +153,7 @@ _GUARD = update(nodes).where(
 
 
 def _write_node(connection: Connection, key: NodeKey, fence: Fence, change: Transition) -> None:
-    values: dict[str, Any] = {"active": nodes.c.active + change.active}
+    values: dict[str, Any] = {"more": change.active}
     if change.workspace is not None:
         values["workspace"] = dict(change.workspace)
     if change.outcome is not None:
@@ -153,8 +165,18 @@ def _write_node(connection: Connection, key: NodeKey, fence: Fence, change: Tran
         "of_segment": fence.segment,
         "of_attempt": fence.attempt,
     }
-    if connection.execute(_GUARD.values(values), owner).rowcount != 1:
+    statement = _guarded(change.workspace is not None, change.outcome is not None)
+    if connection.execute(statement, owner | values).rowcount != 1:
         raise Fenced(f"{key.node!r} was taken over from {fence.segment}.{fence.attempt}.")
+
+
+@cache
+def _guarded(has_workspace: bool, has_outcome: bool) -> Update:
+    names = ["workspace"] * has_workspace
+    names += ["status", "output", "error", "waits", "completed_at"] * has_outcome
+    values = {name: bindparam(name, type_=nodes.c[name].type) for name in names}
+    more: dict[str, Any] = {"active": nodes.c.active + bindparam("more", type_=Float)}
+    return _GUARD.values(more | values)
 
 
 def _outcome_columns(outcome: Outcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, select, update
 
 from omniforge import clock
 from omniforge.agents.config import AgentLimits
@@ -34,6 +34,21 @@ from omniforge.store.tables import agent_executions, nodes, steps
 
 # Above any segment a workflow reaches: whoever still works on a node of a finished run is fenced out.
 _CLOSED_SEGMENT = 2**30
+
+_UNFINISHED_NODE = [status for status in NodeStatus if not status.is_final]
+
+# Built once: on the way of every run, putting a statement together costs more than running it.
+_RUN = select(agent_executions).where(
+    agent_executions.c.id == bindparam("run"), agent_executions.c.tenant_id == bindparam("tenant")
+)
+_NODES = (
+    select(nodes)
+    .where(nodes.c.stream_id == bindparam("run"))
+    .order_by(nodes.c.generation, nodes.c.started_at, nodes.c.node)
+)
+_SPENT = select(steps.c.node, steps.c.usage, steps.c.cost).where(
+    steps.c.stream_id == bindparam("run"), steps.c.kind != StepKind.PREAMBLE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +126,13 @@ class RunRepository(Repository):
 
     def begin(self, run: Run) -> Begun:
         """Make sure the run's row and stream exist and mark it running. Repeating it changes nothing."""
-        self.add(run, {}, None)
-        row = self._row(run.id)
+        row = self._find(run.id)
+        if row is None:
+            self.add(run, {}, None)
+            row = self._row(run.id)
         agents = AgentRepository(self._connection, self._tenant_id)
-        agent = agents.get(row["agent_id"])
-        version = agents.version(agent.id, row["agent_version"] or agent.version)
+        name, newest = agents.name_and_version(row["agent_id"])
+        version = agents.version(row["agent_id"], row["agent_version"] or newest)
         if RunStatus(row["status"]) is RunStatus.PENDING:
             at = clock.now()
             self._set(
@@ -123,13 +140,13 @@ class RunRepository(Repository):
             )
             open_stream(self._connection, run.id, self._tenant_id, version.limits.budget_usd, at)
             started = RunStarted(
-                agent_id=agent.id,
-                agent_name=agent.name,
+                agent_id=version.agent_id,
+                agent_name=name,
                 agent_version=version.version,
                 skills=tuple(skill.reference.id for skill in version.skills),
             )
             self._tell(run.id, started)
-        return Begun(RunStatus(row["status"]).is_final, agent.name, version)
+        return Begun(RunStatus(row["status"]).is_final, name, version)
 
     def mark_waiting(self, run_id: str, waiting_for: str | None) -> None:
         """Show what a run waits for, or that it goes on (None). A final run stays as it is."""
@@ -166,26 +183,26 @@ class RunRepository(Repository):
         if RunStatus(row["status"]).is_final:
             return _run_of(row)
         at = clock.now()
-        self._close_nodes(run_id)
-        results = self._skill_results(run_id, status)
+        results = self._closed(run_id, status)
         result = self._result(row, results) if status is RunStatus.COMPLETED else None
-        cost = sum((one.cost_usd for one in results), row["cost"])
-        open_stream(self._connection, run_id, self._tenant_id, None, at)
-        self._set(
-            run_id,
-            status=status,
-            waiting_for=None,
-            completed_at=at,
-            result=result,
-            error=error.message if error else None,
-            error_code=error.code if error else None,
-            error_skill=error.skill if error else None,
-            skill_results=[one.model_dump(mode="json") for one in results],
-            usage=sum((one.usage for one in results), TokenUsage()).model_dump(),
-            cost=cost,
-        )
+        cost = sum((one.cost_usd for one in results), Decimal(0))
+        ended = {
+            "status": status,
+            "waiting_for": None,
+            "completed_at": at,
+            "result": result,
+            "error": error.message if error else None,
+            "error_code": error.code if error else None,
+            "error_skill": error.skill if error else None,
+            "skill_results": [one.model_dump(mode="json") for one in results],
+            "usage": sum((one.usage for one in results), TokenUsage()).model_dump(),
+            "cost": cost,
+        }
+        self._set(run_id, **ended)
+        if row["started_at"] is None:
+            open_stream(self._connection, run_id, self._tenant_id, None, at)
         self._tell(run_id, RunFinished(status=status, result=result, error=error, cost_usd=cost))
-        return self.get(run_id)
+        return _run_of({**row, **ended})
 
     def steps(self, run_id: str) -> list[tuple[str, Step]]:
         """The journal of a run: (node, step), in the order of nodes and numbers."""
@@ -237,9 +254,12 @@ class RunRepository(Repository):
         mine = agent_executions.c.tenant_id == self._tenant_id
         return select(agent_executions).where(mine, *conditions)
 
+    def _find(self, run_id: str) -> RowMapping | None:
+        place = {"run": run_id, "tenant": self._tenant_id}
+        return self._connection.execute(_RUN, place).mappings().first()
+
     def _row(self, run_id: str) -> RowMapping:
-        query = self._query(agent_executions.c.id == run_id)
-        row: RowMapping | None = self._connection.execute(query).mappings().first()
+        row = self._find(run_id)
         if row is None:
             raise ExecutionNotFound(run_id)
         return row
@@ -258,30 +278,26 @@ class RunRepository(Repository):
 
     def _node_rows(self, run_id: str) -> dict[str, RowMapping]:
         """The newest generation of each node that has begun, in the order they began."""
-        order = nodes.c.generation, nodes.c.started_at, nodes.c.node
-        query = select(nodes).where(nodes.c.stream_id == run_id).order_by(*order)
-        return {row["node"]: row for row in self._connection.execute(query).mappings()}
+        rows = self._connection.execute(_NODES, {"run": run_id}).mappings()
+        return {row["node"]: row for row in rows}
 
-    def _close_nodes(self, run_id: str) -> None:
-        unfinished = nodes.c.status.not_in([status for status in NodeStatus if status.is_final])
-        statement = update(nodes).where(nodes.c.stream_id == run_id, unfinished)
-        self._connection.execute(
-            statement.values(segment=_CLOSED_SEGMENT, completed_at=clock.now())
-        )
-
-    def _skill_results(self, run_id: str, status: RunStatus) -> list[SkillResult]:
-        spent = self._spent(run_id)
+    def _closed(self, run_id: str, status: RunStatus) -> list[SkillResult]:
+        """What each skill came to; whoever still works on one of them can write no more."""
+        rows, spent = self._node_rows(run_id), self._spent(run_id)
+        if any(not NodeStatus(row["status"]).is_final for row in rows.values()):
+            statement = update(nodes).where(
+                nodes.c.stream_id == run_id, nodes.c.status.in_(_UNFINISHED_NODE)
+            )
+            closed = {"segment": _CLOSED_SEGMENT, "completed_at": clock.now()}
+            self._connection.execute(statement.values(closed))
         return [
             _skill_result(row, status, *spent.get(node, (TokenUsage(), Decimal(0))))
-            for node, row in self._node_rows(run_id).items()
+            for node, row in rows.items()
         ]
 
     def _spent(self, run_id: str) -> dict[str, tuple[TokenUsage, Decimal]]:
-        query = select(steps.c.node, steps.c.usage, steps.c.cost).where(
-            steps.c.stream_id == run_id, steps.c.kind != StepKind.PREAMBLE
-        )
         spent: dict[str, tuple[TokenUsage, Decimal]] = {}
-        for row in self._connection.execute(query):
+        for row in self._connection.execute(_SPENT, {"run": run_id}):
             usage, cost = spent.get(row.node, (TokenUsage(), Decimal(0)))
             spent[row.node] = (usage + TokenUsage.model_validate(row.usage), cost + row.cost)
         return spent
@@ -316,7 +332,7 @@ def unfinished(connection: Connection, before: datetime, limit: int) -> list[Run
     return [_run_of(row) for row in connection.execute(query).mappings()]
 
 
-def _run_of(row: RowMapping) -> Run:
+def _run_of(row: RowMapping | dict[str, Any]) -> Run:
     error = (
         ErrorInfo(code=row["error_code"], message=row["error"], skill=row["error_skill"])
         if row["error_code"]

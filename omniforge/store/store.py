@@ -9,13 +9,16 @@ from sqlalchemy import Connection
 
 from omniforge.identity import Principal
 from omniforge.journal.blobs import BlobStore
+from omniforge.journal.journal import Journal, announcement
+from omniforge.journal.ports import NodeState
+from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.access import principal_of
 from omniforge.store.agents import AgentRepository
 from omniforge.store.approvals import ApprovalRepository
 from omniforge.store.blobs import FolderBlobs
 from omniforge.store.database import Database, open_database
 from omniforge.store.journal import SqlJournalStore
-from omniforge.store.runs import RunRepository
+from omniforge.store.runs import NodeBrief, RunRepository
 
 T = TypeVar("T")
 
@@ -50,6 +53,24 @@ class TenantStore:
 
     async def write(self, work: Callable[[Repositories], T]) -> T:
         return await self._database.write(lambda c: work(Repositories(c, self.tenant_id)))
+
+    async def open_node(
+        self, key: NodeKey, fence: Fence, should_stop: Callable[[], str | None]
+    ) -> tuple[NodeBrief, Journal]:
+        """Claim a skill of a run and read what it works from, in one transaction.
+
+        Raises:
+            Fenced: A later segment or attempt is already at work.
+        """
+
+        def work(connection: Connection) -> tuple[NodeBrief, NodeState]:
+            brief = Repositories(connection, self.tenant_id).runs.brief(key.stream_id, key.node)
+            name = brief.skill.reference.name
+            announce = announcement(key, name, fence)
+            return brief, self.journal.claim_on(connection, key, name, fence, announce)
+
+        brief, state = await self._database.write(work)
+        return brief, Journal(self.journal, key, fence, state, should_stop)
 
     @cached_property
     def journal(self) -> SqlJournalStore:

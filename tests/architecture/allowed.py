@@ -1,0 +1,25 @@
+"""What departs from a rule on purpose, with the reason. An entry that is no longer needed fails."""
+
+SIZES = {
+    "omniforge/journal/journal.py": "One state machine: its moves make sense only side by side.",
+    "omniforge/execution/autonomous.py:__init__": "The product documents fix the signature.",
+    "omniforge/skills": "The format's reader, writer and checks; each module is one part of it.",
+    "omniforge/store": "One module a noun, beside the few that all of them share.",
+    "omniforge/tools/tables": "One module a verb of the table tools; there is no noun between.",
+    "dev": "The platform's parts and the commands on them, all about processes of one machine.",
+}
+"""Files, functions and folders over the limits of size."""
+
+UNSCOPED = {
+    "api/routes/health.py:_database": "Asks whether the schema is there; tells nothing of a row.",
+    "omniforge/store/access.py:principal_of": "Finds out whose key it is, so no tenant is known yet.",
+    "omniforge/store/bootstrap.py:_first_owner": "Set-up of a machine: the first tenant there is.",
+    "omniforge/store/journal.py:<module>": "A node's fence is checked; the claim set the tenant.",
+    "omniforge/store/journal.py:commit": "Ids that the claim of this tenant's node handed out.",
+    "omniforge/store/journal.py:_state": "Reads the very node that was claimed for its tenant.",
+    "omniforge/store/runs.py:unfinished": "The reconciler heals the runs of all tenants.",
+    "omniforge/store/streams.py:<module>": "By the stream's id, which comes from a tenant's own run.",
+    "omniforge/store/streams.py:_too_much": "By the stream's id, to word a refusal.",
+    "omniforge/store/streams.py:events_after": "Asked only after the run was found to be the tenant's.",
+}
+"""Queries on tenant tables outside a repository."""

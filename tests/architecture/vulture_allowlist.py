@@ -1,0 +1,70 @@
+"""Names that look unused to vulture and are not, each group with who uses it. Read, never run.
+
+Add a name only when something other than our code calls or reads it. Dead code is deleted instead.
+"""
+# ruff: noqa: B018, F821
+# mypy: ignore-errors
+
+# Columns of `agent_configs` and `agent_executions`: read and written as whole rows, and sent as JSON.
+_.schedule
+_.event_config
+_.sharing_level
+_.shared_with
+_.created_by
+_.decided_at
+_.error_skill
+_.skill_results
+
+# Values of stored words; rows and requests hold them.
+_.SCHEDULED
+_.EVENT_DRIVEN
+_.TEAM
+_.B2B2C
+_.ADMIN
+_.BUILDER
+_.OPERATOR
+_.VIEWER
+_.SKIP
+
+# Fields of the claude-code profile: parsed for whoever looks at a skill.
+_.user_invocable
+_.disable_model_invocation
+_.argument_hint
+_.priority
+
+# Names that the product documents give to users of the library (SKL-8, EXE-1, RAC-1).
+_.catalogue
+_.parse_full
+_.write_skill
+_.delete_skill
+_.OrchestrationEngine
+_.execute_agent
+_.iteration
+
+# Shown by the live view, which picks the method by the event's type.
+_._run_started
+_._skill_started
+_._skill_resumed
+_._model_answered
+_._tool_answered
+_._skill_completed
+_._skill_failed
+_._skill_waiting
+_._decision_made
+_._run_finished
+
+# Read by pydantic, SQLAlchemy, sqlite3, typer and the Temporal SDK.
+_.model_config
+_.impl
+_.cache_ok
+_.process_bind_param
+_.process_result_value
+_.isolation_level
+_.__signature__
+_.__annotations__
+_.start_to_close_timeout
+_.retry_policy
+
+# Named in annotations that are text.
+AsyncMessageStream
+ParsedMessageStreamEvent

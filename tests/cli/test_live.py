@@ -1,0 +1,126 @@
+"""How the events of a run read."""
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import get_args
+
+import pytest
+from rich.console import Console
+
+from omniforge.agents.runs import ErrorInfo
+from omniforge.cli.live import LiveView, took
+from omniforge.journal.events import (
+    CallSummary,
+    DecisionMade,
+    Event,
+    EventBody,
+    ModelAnswered,
+    RunFinished,
+    RunStarted,
+    SkillCompleted,
+    SkillFailed,
+    SkillResumed,
+    SkillStarted,
+    SkillWaiting,
+    ToolAnswered,
+    Wait,
+)
+from tests.support.requirements import requirement
+
+CALL = CallSummary(step=2, tool="table_query", arguments={"path": "tasks.csv", "today": ""})
+ASKED = ModelAnswered(
+    step=1, model="m", text="", calls=(CALL,), duration_ms=1500, cost_usd=Decimal("0.0120")
+)
+ANSWERED = ToolAnswered(
+    step=2, tool="table_query", success=True, summary="{}", duration_ms=12, effect="of-1"
+)
+REFUSED = ANSWERED.model_copy(update={"success": False, "summary": "no\nsuch file"})
+WAITING = SkillWaiting(
+    skill_name="find", waits=(Wait(kind="effect", id="ap_1", question="Was it sent?"),)
+)
+RESUMED = SkillResumed(skill_name="find", segment=0, attempt=2, recorded_steps=5)
+LOST = ErrorInfo(code="x", message="The model is gone.")
+
+
+def shown(*bodies: object, width: int | None = None) -> list[str]:
+    out = io.StringIO()
+    view = LiveView(Console(file=out, force_terminal=width is not None, width=width))
+    for seq, body in enumerate(bodies, 1):
+        node = None if isinstance(body, RunStarted | RunFinished) else "find"
+        at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+        view.show(
+            Event.model_validate(
+                {"stream_id": "ex", "seq": seq, "node": node, "at": at, "body": body}
+            )
+        )
+    return out.getvalue().splitlines()
+
+
+LINES = [
+    (
+        RunStarted(agent_id="a", agent_name="Agent", agent_version=3, skills=("find",)),
+        "Agent v3 starts: find",
+    ),
+    (SkillStarted(skill_name="find"), "find  started"),
+    (ASKED, "find    1   1.5 s  m: calls table_query  $0.012"),
+    (ANSWERED, "find    2   12 ms  table_query null  effect: of-1"),
+    (REFUSED, "find    2   12 ms  table_query null  failed: no such file"),
+    (SkillCompleted(skill_name="find"), "find  completed"),
+    (SkillFailed(skill_name="find", error=LOST), "find  failed: The model is gone."),
+    (WAITING, "find  waits for a person: Was it sent? (ap_1) Decide: omniforge approvals decide"),
+    (
+        DecisionMade(id="ap_1", decision="skip", decided_by="Ann"),
+        "find  decided by Ann: skip (ap_1)",
+    ),
+    (RESUMED, "find  RESUMED after 5 recorded steps (segment 0, attempt 2): its worker was lost"),
+    (RunFinished(status="failed", error=LOST), "run failed: The model is gone."),
+]
+
+
+@pytest.mark.parametrize(("body", "text"), LINES, ids=lambda each: getattr(each, "type", ""))
+def test_every_kind_of_event_is_one_plain_line(body: object, text: str) -> None:
+    (line,) = shown(body)
+
+    assert line.split("  ", 1)[1].startswith(text)
+    assert "\x1b" not in line
+
+
+def test_there_is_a_line_for_every_kind_there_is() -> None:
+    kinds = get_args(get_args(EventBody)[0])
+
+    assert {type(body) for body, _ in LINES} == set(kinds)
+
+
+def test_a_tool_is_shown_with_what_it_was_called_with() -> None:
+    _, line = shown(ASKED, ANSWERED)
+
+    assert 'table_query path="tasks.csv"  effect' in line
+
+
+@requirement("DUR-4")
+def test_going_on_after_a_wait_is_no_lost_worker() -> None:
+    _, line = shown(WAITING, RESUMED)
+
+    assert "goes on after its wait" in line
+    assert "lost" not in line
+
+
+def test_codes_that_a_terminal_would_obey_are_taken_out() -> None:
+    (line,) = shown(ASKED.model_copy(update={"text": "\x1b[2Jboo\r\nhoo\u202e"}))
+
+    assert line.endswith("m: [2Jboo hoo  $0.012")
+
+
+def test_on_a_terminal_lines_are_coloured_and_never_wrap() -> None:
+    lines = shown(ASKED.model_copy(update={"text": "long " * 50}), width=60)
+
+    assert len(lines) == 1
+    assert "\x1b[" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0121, "12 ms"), (0.4, "0.4 s"), (99.94, "99.9 s"), (310, "5 min 10 s")]
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert took(seconds) == text

@@ -37,8 +37,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "as_json": (AsJson, False),
 }
 
-# A person at a prompt wants to know soon that nothing answers; a restart takes a little longer.
-_PATIENCE = 2.0
+# A person at a prompt wants to know soon that nothing answers.
+_PATIENCE = 1.0
 
 
 @dataclass

@@ -126,6 +126,7 @@ class ReasoningEngine:
             usage=turn.usage,
             cost=self._cost(turn.model, completion, turn.usage),
             model=turn.model,
+            is_last=not turn.calls,
         )
         return replace(performed, event=_told(slot, turn, performed, time.monotonic() - started))
 

@@ -19,6 +19,7 @@ from omniforge.journal.ports import (
     NodeState,
     Outcome,
     Transition,
+    merged,
 )
 from omniforge.journal.steps import (
     Effect,
@@ -86,7 +87,7 @@ class Journal:
         self.outcome, self.workspace = state.outcome, state.workspace
         self._next = 0
         self._last_hash = ""
-        self._held: list[Step] = []
+        self._held: list[Transition] = []
         self._active_before = state.active
         self._opened = self._counted = time.monotonic()
 
@@ -136,7 +137,7 @@ class Journal:
         at = clock.now()
         step = replace(_started(slot, self.fence, at), answer=answer, ended_at=at)
         # Alone it promises nothing to anyone, so it shares the commit of the first real step.
-        self._hold(replace(step, status=StepStatus.CONFIRMED))
+        self._hold(Transition(steps=[replace(step, status=StepStatus.CONFIRMED)]))
         return answer
 
     def take(self, requests: Sequence[Request]) -> list[Slot]:
@@ -229,7 +230,12 @@ class Journal:
             settle=performed.cost,
             workspace=performed.workspace,
         )
-        await self._commit(change, performed.event, f"step/{step.number}")
+        if performed.event is not None:
+            change.events.append(_event(self.key, performed.event, f"step/{step.number}"))
+        if performed.is_last:
+            self._hold(change)
+        else:
+            await self._commit(change)
         return settled
 
     async def _release(self, step: Step) -> None:
@@ -342,22 +348,22 @@ class Journal:
             )
         return step
 
-    def _hold(self, step: Step) -> None:
-        self._steps[step.number] = step
-        self._held.append(step)
+    def _hold(self, change: Transition) -> None:
+        self._held.append(change)
+        self._steps.update((step.number, step) for step in change.steps)
 
     async def _commit(
         self, change: Transition, event: EventBody | None = None, suffix: str = ""
     ) -> None:
         """Write a transition, and with it whatever was held back for the next commit."""
-        held, self._held = self._held, []
-        change.steps[:0] = held
         if event is not None:
             change.events.append(_event(self.key, event, suffix))
+        held, self._held = self._held, []
+        whole = merged([*held, change])
         now = time.monotonic()
-        change.active, self._counted = now - self._counted, now
+        whole.active, self._counted = now - self._counted, now
         try:
-            await self._store.commit(self.key, self.fence, change)
+            await self._store.commit(self.key, self.fence, whole)
         except BaseException:
             self._held = held
             raise

@@ -84,6 +84,25 @@ class Transition:
     active: float = 0.0
 
 
+def merged(changes: Sequence[Transition]) -> Transition:
+    """Several transitions of one node as one, in their order."""
+    if len(changes) == 1:
+        return changes[0]
+    whole = Transition()
+    for change in changes:
+        whole.steps += change.steps
+        whole.events += change.events
+        whole.consumed += change.consumed
+        whole.reserve += change.reserve
+        whole.release += change.release
+        whole.settle += change.settle
+        if change.workspace is not None:
+            whole.workspace = change.workspace
+        if change.outcome is not None:
+            whole.outcome = change.outcome
+    return whole
+
+
 Announce = Callable[[NodeState], NewEvent]
 
 

@@ -85,6 +85,8 @@ class Performed:
     model: str | None = None
     workspace: Manifest | None = None
     event: EventBody | None = None
+    is_last: bool = False
+    """Nothing follows but the node's end, so the record shares the commit of that."""
 
 
 Perform = Callable[[Sending], Awaitable[Performed]]

@@ -62,7 +62,9 @@ def large_folders() -> Iterator[tuple[str, str]]:
     """Of the product alone: the folders of the tests mirror them."""
     paths = [module.path for module in modules(*PRODUCT)]
     inside = Counter(
-        path.rpartition("/")[0] for path in paths if not path.endswith(("__init__.py", "__main__.py"))
+        path.rpartition("/")[0]
+        for path in paths
+        if not path.endswith(("__init__.py", "__main__.py"))
     )
     for folder, count in inside.items():
         if count > MAX_FOLDER:

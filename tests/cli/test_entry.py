@@ -62,10 +62,10 @@ async def test_an_option_counts_more_than_the_credentials(
 
 @requirement("SDK-3")
 async def test_without_a_platform_the_way_to_one_is_told(alone: CommandLine) -> None:
-    nobody = alone.run("runs", "list")
+    nobody = await alone("runs", "list")
     there = {"OMNIFORGE_API_URL": "http://127.0.0.1:1", "OMNIFORGE_API_KEY": "of_sk_x"}
-    nothing = alone.run("runs", "list", **there)
-    as_json = alone.run("runs", "list", "--json", **there)
+    nothing = await alone("runs", "list", **there)
+    as_json = await alone("runs", "list", "--json", **there)
 
     assert (nobody.status, nothing.status, as_json.status) == (3, 3, 3)
     assert "make up" in nobody.err

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel
 
 
 class RunStatus(StrEnum):
@@ -32,11 +32,16 @@ class RunTrigger(StrEnum):
     EVENT_DRIVEN = "event_driven"
 
 
+def _storable(text: str) -> str:
+    """Pages and models say anything; no column of text takes a NUL or half a surrogate pair."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
 class ErrorInfo(BaseModel, frozen=True):
     """An error as data: what is stored, sent and shown. `skill` names the node it happened in."""
 
     code: str
-    message: str
+    message: Annotated[str, AfterValidator(_storable)]
     skill: str | None = None
 
 

@@ -1,7 +1,6 @@
 """What a command says: results on stdout, everything about them on stderr."""
 
 import json
-import sys
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -99,10 +98,6 @@ def one_line(value: object) -> str:
 
 def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3].rstrip() + "..."
-
-
-def is_interactive() -> bool:
-    return sys.stdout.isatty()
 
 
 def _plain(value: object) -> Any:

@@ -36,7 +36,7 @@ class Transport:
             headers={"Authorization": f"Bearer {_usable(api_key)}"},
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
             # A proxy of the environment cannot reach what listens on this machine only.
-            trust_env=not _is_this_machine(httpx2.URL(self.base_url).host),
+            trust_env=not is_this_machine(self.base_url),
         )
 
     async def get(self, path: str, kind: type[M], **params: Any) -> M:
@@ -128,7 +128,9 @@ def _usable(api_key: str) -> str:
     return api_key
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(url: str) -> bool:
+    """Whether an address is of the loopback, which no proxy can reach for us."""
+    host = httpx2.URL(url).host
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -5,10 +5,11 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# Not JSONB: that spells numbers anew (1e22 comes back as a whole number) and refuses NUL, so that a
+# recorded answer would differ from the one that was given, and a resumed run would diverge.
+Document = JSON(none_as_null=True)
 
 NANOS = 10**9
 

@@ -15,8 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from omniforge.errors import StorageUnavailable
 
@@ -26,6 +27,26 @@ Work = Callable[[Connection], T]
 # Measured: beyond this a longer batch no longer lowers the cost a transaction.
 MAX_BATCH = 64
 READERS = 4
+
+_SQLITE_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+# Beginnings of SQLSTATE: connection, log-in, no such database, lost a race, out of disk, memory or
+# connections, lock not to be had, stopped by an operator, the system under the server failed; and a
+# server that has become read-only.
+_POSTGRES_TROUBLE = ("08", "28", "3D", "40", "53", "55P03", "57", "58", "25006")
 
 
 class Database(Protocol):
@@ -53,7 +74,8 @@ def open_database(url: str) -> Database:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _storage_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteDatabase(url, path)
     return PostgresDatabase(url)
 
@@ -114,7 +136,10 @@ class SqliteDatabase:
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             works = [work for work, _ in batch]
-            outcomes = await loop.run_in_executor(self._writer_thread, self._commit, works)
+            try:
+                outcomes = await loop.run_in_executor(self._writer_thread, self._commit, works)
+            except RuntimeError as closed:  # the database was closed under them
+                outcomes = [(None, closed)] * len(batch)
             for (_, future), (result, error) in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue  # the caller was cancelled; what it asked for is committed all the same
@@ -138,17 +163,25 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = create_async_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+        # By itself PostgreSQL gives every statement of a transaction a snapshot of its own.
+        self._reader = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
     async def read(self, work: Work[T]) -> T:
-        return await self.write(work)
+        return await _transaction(self._reader, work)
 
     async def write(self, work: Work[T]) -> T:
-        with _storage_errors():
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
+        return await _transaction(self._engine, work)
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+async def _transaction(engine: AsyncEngine, work: Work[T]) -> T:
+    with _storage_errors():
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
 
 
 def _engine(path: Path, begin: str, connections: int) -> Engine:
@@ -184,13 +217,22 @@ def _storage_errors() -> Iterator[None]:
     """Turns the drivers' "cannot" into our error; a broken statement stays what it is: a bug."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise StorageUnavailable(
-            f"The database does not answer as it should: {error.orig}"
-        ) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StorageUnavailable(f"The database went away: {error.orig}") from error
+        if _is_trouble(error):
+            raise StorageUnavailable(
+                f"The database does not answer as it should: {error.orig}"
+            ) from error
         raise
-    except OSError as error:
+    except (OSError, PoolTimeout) as error:
         raise StorageUnavailable(f"The database cannot be reached: {error}") from error
+
+
+def _is_trouble(error: DBAPIError) -> bool:
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return (code & 0xFF) in _SQLITE_TROUBLE  # the rest of the code says more precisely what
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state = getattr(cause, "sqlstate", None) or ""
+    return state.startswith(_POSTGRES_TROUBLE)

@@ -1,6 +1,6 @@
 """Runs: from accepted to final, and what each of their skills came to."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ from omniforge.agents.runs import (
 )
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 from omniforge.errors import ExecutionNotFound, IdempotencyConflict
+from omniforge.errors import RunFinished as RunHasEnded
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.events import Event, EventBody, NewEvent, RunFinished, RunStarted
 from omniforge.journal.ports import NodeStatus
@@ -28,6 +29,7 @@ from omniforge.journal.steps import Json, Step, StepKind
 from omniforge.store.agents import AgentRepository
 from omniforge.store.records import error_of, step_of
 from omniforge.store.repository import Repository
+from omniforge.store.run_files import RunFiles
 from omniforge.store.sql import Page, insert_into, page_of
 from omniforge.store.streams import advance, events_after, open_stream
 from omniforge.store.tables import agent_executions, nodes, steps
@@ -46,7 +48,7 @@ _NODES = (
     .where(nodes.c.stream_id == bindparam("run"))
     .order_by(nodes.c.generation, nodes.c.started_at, nodes.c.node)
 )
-_SPENT = select(steps.c.node, steps.c.usage, steps.c.cost).where(
+_SPENT = select(steps.c.node, steps.c.usage, steps.c.cost, steps.c.reserved).where(
     steps.c.stream_id == bindparam("run"), steps.c.kind != StepKind.PREAMBLE
 )
 
@@ -154,13 +156,16 @@ class RunRepository(Repository):
         self._set(run_id, status=status, waiting_for=waiting_for)
 
     def brief(self, run_id: str, node: str) -> NodeBrief:
-        """What a skill starts from: the run's input and files, or those of the skills before it."""
+        """What a skill starts from: the run's input or what was handed on, and the files so far.
+
+        Raises:
+            RunFinished: The run has ended; nothing of it may be begun any more.
+        """
         row = self._row(run_id)
-        agents = AgentRepository(self._connection, self._tenant_id)
-        version = agents.version(row["agent_id"], row["agent_version"])
-        pinned = version.pinned(node)
-        plan = Plan.of([skill.reference for skill in version.skills])
-        before = plan.depends_on[node]
+        if (status := RunStatus(row["status"])).is_final:
+            raise RunHasEnded(run_id, status)
+        version, plan = self._plan(row)
+        pinned, before = version.pinned(node), plan.depends_on[node]
         rows = self._node_rows(run_id) if before else {}
         outputs = {name: rows[name]["output"] for name in before}
         handed_on = hand_on(plan, node, outputs, row["input_data"])
@@ -168,9 +173,7 @@ class RunRepository(Repository):
             skill=pinned,
             limits=version.limits,
             input=with_config(pinned.reference, handed_on),
-            workspace=_merged(rows[name]["workspace"] for name in before)
-            if before
-            else row["files"],
+            workspace=_files(row, plan, rows).found_by(node) if before else row["files"],
             user_id=row["triggered_by"],
         )
 
@@ -221,8 +224,10 @@ class RunRepository(Repository):
 
     def files(self, run_id: str) -> Manifest:
         """The files of a run as its skills left them; before the first, those it was given."""
-        given = self._row(run_id)["files"]
-        return _merged([given, *(row["workspace"] for row in self._node_rows(run_id).values())])
+        row = self._row(run_id)
+        if row["agent_version"] is None:
+            return dict(row["files"])
+        return _files(row, self._plan(row)[1], self._node_rows(run_id)).now()
 
     def withdraw(self, run_id: str, error: ErrorInfo) -> bool:
         """Take back a run that nobody began; False when its workflow got to it first.
@@ -264,6 +269,12 @@ class RunRepository(Repository):
             raise ExecutionNotFound(run_id)
         return row
 
+    def _plan(self, row: RowMapping) -> tuple[AgentVersion, Plan]:
+        """What a run that has begun follows."""
+        agents = AgentRepository(self._connection, self._tenant_id)
+        version = agents.version(row["agent_id"], row["agent_version"])
+        return version, Plan.of([skill.reference for skill in version.skills])
+
     def _set(self, run_id: str, **values: Any) -> None:
         statement = update(agent_executions).where(
             agent_executions.c.id == run_id,
@@ -283,39 +294,51 @@ class RunRepository(Repository):
 
     def _closed(self, run_id: str, status: RunStatus) -> list[SkillResult]:
         """What each skill came to; whoever still works on one of them can write no more."""
-        rows, spent = self._node_rows(run_id), self._spent(run_id)
+        rows = self._node_rows(run_id)
         if any(not NodeStatus(row["status"]).is_final for row in rows.values()):
             statement = update(nodes).where(
                 nodes.c.stream_id == run_id, nodes.c.status.in_(_UNFINISHED_NODE)
             )
             closed = {"segment": _CLOSED_SEGMENT, "completed_at": clock.now()}
             self._connection.execute(statement.values(closed))
+        spent = self._spent(run_id)
         return [
             _skill_result(row, status, *spent.get(node, (TokenUsage(), Decimal(0))))
             for node, row in rows.items()
         ]
 
     def _spent(self, run_id: str) -> dict[str, tuple[TokenUsage, Decimal]]:
+        """What each node used and cost. A call whose worker died counts at its worst case."""
         spent: dict[str, tuple[TokenUsage, Decimal]] = {}
+        lost = Decimal(0)
         for row in self._connection.execute(_SPENT, {"run": run_id}):
             usage, cost = spent.get(row.node, (TokenUsage(), Decimal(0)))
-            spent[row.node] = (usage + TokenUsage.model_validate(row.usage), cost + row.cost)
+            used = usage + TokenUsage.model_validate(row.usage)
+            spent[row.node] = (used, cost + row.cost + row.reserved)
+            lost += row.reserved
+        if lost:
+            self._settle(run_id, lost)
         return spent
 
+    def _settle(self, run_id: str, lost: Decimal) -> None:
+        """Put calls that nobody will take up again on record at what they may have cost."""
+        assumed = {
+            "cost": steps.c.cost + steps.c.reserved,
+            "reserved": Decimal(0),
+            "is_cost_assumed": True,
+        }
+        of_lost = steps.c.stream_id == run_id, steps.c.reserved > Decimal(0)
+        self._connection.execute(update(steps).where(*of_lost).values(assumed))
+        advance(self._connection, run_id, self._tenant_id, [], release=lost, settle=lost)
+
     def _result(self, row: RowMapping, results: list[SkillResult]) -> Json:
-        agents = AgentRepository(self._connection, self._tenant_id)
-        version = agents.version(row["agent_id"], row["agent_version"])
-        last = Plan.of([skill.reference for skill in version.skills]).last
+        last = self._plan(row)[1].last
         outputs = {one.id: one.output for one in results if one.id in last}
         return next(iter(outputs.values())) if len(last) == 1 else outputs
 
 
-def _merged(workspaces: Iterable[Manifest | None]) -> Manifest:
-    """The files of several skills in one folder; where two wrote the same path, the later one's."""
-    merged: dict[str, str] = {}
-    for workspace in workspaces:
-        merged |= workspace or {}
-    return merged
+def _files(row: RowMapping, plan: Plan, rows: Mapping[str, RowMapping]) -> RunFiles:
+    return RunFiles(plan, row["files"], {node: each["workspace"] for node, each in rows.items()})
 
 
 def unfinished(connection: Connection, before: datetime, limit: int) -> list[Run]:

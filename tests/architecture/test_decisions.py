@@ -22,7 +22,9 @@ def test_records_are_numbered_without_a_gap() -> None:
 def test_the_index_lists_every_record_under_its_title() -> None:
     listed = re.findall(r"^\| \[(\d{4})\]\((\S+)\) \| (.+?) \| ", index(), re.MULTILINE)
 
-    assert listed == [(record.name[:4], record.name, title_of(record.read_text())) for record in RECORDS]
+    assert listed == [
+        (record.name[:4], record.name, title_of(record.read_text())) for record in RECORDS
+    ]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: str(record.name))

@@ -9,7 +9,6 @@ import sys
 
 import workflows
 from tests.architecture.source import ROOT
-from tests.support.requirements import requirement
 
 # For processes, which do connect; no workflow module imports it.
 NOT_OF_WORKFLOWS = {"wire"}
@@ -26,7 +25,6 @@ FORBIDDEN = (
 )
 
 
-@requirement("DUR-1")
 def test_workflow_modules_load_nothing_that_does_io() -> None:
     assert loaded_by(*workflow_modules()) & set(FORBIDDEN) == set()
 

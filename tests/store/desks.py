@@ -13,7 +13,6 @@ from omniforge.journal.events import Event
 from omniforge.journal.memory import MemoryJournalStore
 from omniforge.journal.ports import Decision, InboxItem, JournalStore, NodeState
 from omniforge.journal.steps import Fence, NodeKey
-from omniforge.store import bootstrap
 from omniforge.store.store import open_store
 from omniforge.store.streams import events_after
 from omniforge.store.tables import inbox, streams
@@ -63,7 +62,9 @@ class SqlDesk:
 
     async def events(self) -> list[Event]:
         """Without the one that `begin` wrote."""
-        return await self._tenant.store.database.read(lambda c: events_after(c, self.run_id, 1, 1_000))
+        return await self._tenant.store.database.read(
+            lambda c: events_after(c, self.run_id, 1, 1_000)
+        )
 
     async def decide(self, key: NodeKey, wait_id: str) -> None:
         row = {
@@ -81,11 +82,10 @@ class SqlDesk:
 
 @asynccontextmanager
 async def a_desk(database_url: str | None, folder: Path, cap: str) -> AsyncIterator[Desk]:
-    """A run's journal under a cap: in memory, or in a fresh database."""
+    """A run's journal under a cap: in memory, or in a database that has been prepared."""
     if database_url is None:
         yield MemoryDesk(Decimal(cap))
         return
-    await bootstrap.prepare(database_url)
     store = open_store(database_url, folder)
     tenant = await Tenant.new(store)
     run = await tenant.begun(cap=cap)

@@ -20,15 +20,10 @@ from tests.support.requirements import requirement
 FIRST, SECOND = Fence(0, 1), Fence(0, 2)
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+@pytest.fixture
+async def desk(journal_url: str | None, tmp_path: Path) -> AsyncIterator[Desk]:
     """A run with a cap of ten dollars."""
-    urls = {
-        "memory": lambda: None,
-        "sqlite": lambda: f"sqlite:///{tmp_path / 'test.db'}",
-        "postgres": lambda: request.getfixturevalue("postgres").new_database(),
-    }
-    async with a_desk(urls[request.param](), tmp_path, cap="10") as opened:
+    async with a_desk(journal_url, tmp_path, cap="10") as opened:
         yield opened
 
 
@@ -88,9 +83,7 @@ async def test_a_lower_attempt_of_a_later_segment_is_the_later_one(desk: Desk) -
 
 
 async def test_of_many_claims_of_one_fence_exactly_one_succeeds(desk: Desk) -> None:
-    outcomes = await asyncio.gather(
-        *(claim(desk, 1) for _ in range(8)), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(*(claim(desk, 1) for _ in range(8)), return_exceptions=True)
 
     assert sum(isinstance(outcome, Fenced) for outcome in outcomes) == 7
     assert len(await desk.events()) == 1
@@ -118,7 +111,7 @@ async def test_a_node_that_ended_says_so_and_announces_nothing(desk: Desk) -> No
 
 async def test_a_node_that_waits_goes_on(desk: Desk) -> None:
     await claim(desk, 1)
-    await commit(desk, Transition(outcome=waiting("of-1.1")))
+    await commit(desk, Transition(outcome=waiting(f"{desk.run_id}.1")))
 
     assert (await claim(desk, 1, segment=1)).outcome is None
 
@@ -317,11 +310,11 @@ async def test_who_reads_while_others_write_misses_nothing(desk: Desk) -> None:
 
 async def test_a_decision_is_found_by_the_next_claim_until_it_is_consumed(desk: Desk) -> None:
     await claim(desk, 1)
-    await desk.decide(key_of(desk), "of-1.1")
+    await desk.decide(key_of(desk), f"{desk.run_id}.1")
 
     (item,) = (await claim(desk, 2)).inbox
     assert (item.wait_id, item.decision, item.decided_by, item.note) == (
-        "of-1.1",
+        f"{desk.run_id}.1",
         Decision.HAPPENED,
         "us_anna",
         "I looked",
@@ -334,15 +327,15 @@ async def test_a_decision_is_found_by_the_next_claim_until_it_is_consumed(desk: 
 async def test_a_decision_reaches_its_own_node_only(desk: Desk) -> None:
     await claim(desk, 1)
     await claim(desk, 1, "other")
-    await desk.decide(key_of(desk), "of-1.1")
+    await desk.decide(key_of(desk), f"{desk.run_id}.1")
 
     assert list((await claim(desk, 2, "other")).inbox) == []
 
 
 async def test_a_refused_transition_consumes_no_decision(desk: Desk) -> None:
     await claim(desk, 1)
-    await desk.decide(key_of(desk), "of-1.1")
+    await desk.decide(key_of(desk), f"{desk.run_id}.1")
     with pytest.raises(BudgetExceeded):
-        await commit(desk, Transition(reserve=Decimal(11), consumed=["of-1.1"]))
+        await commit(desk, Transition(reserve=Decimal(11), consumed=[f"{desk.run_id}.1"]))
 
     assert len((await claim(desk, 2)).inbox) == 1

@@ -11,6 +11,7 @@ from omniforge import clock
 from omniforge.agents.runs import RunStatus
 from omniforge.cli.doctor.check import FAIL, OK, WARN, Check
 from omniforge.client import OmniForgeClient
+from omniforge.client.transport import is_this_machine
 from omniforge.errors import OmniForgeError, Unauthenticated
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ _ANTHROPIC = "https://api.anthropic.com"
 async def api(known: "SignIn") -> tuple[list[Check], bool]:
     """What the API says of itself and of its parts, and whether it answers."""
     try:
+        direct = is_this_machine(known.api_url)
         async with httpx2.AsyncClient(
-            base_url=known.api_url, timeout=_TIMEOUT, trust_env=False
+            base_url=known.api_url, timeout=_TIMEOUT, trust_env=not direct
         ) as http:
             ready = await http.get("/readyz")
     except (httpx2.TransportError, httpx2.InvalidURL) as error:

@@ -1,0 +1,58 @@
+"""Which files a skill of a run finds: those the run was given, as all skills before it left them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from omniforge.agents.plan import Plan
+from omniforge.journal.blobs import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What one skill did to the files that it found."""
+
+    written: Manifest
+    removed: frozenset[str]
+
+    @classmethod
+    def between(cls, found: Manifest, left: Manifest) -> "_Changes":
+        written = {path: digest for path, digest in left.items() if found.get(path) != digest}
+        return cls(written, frozenset(found.keys() - left.keys()))
+
+
+class RunFiles:
+    """The files of a run at each of its skills.
+
+    A skill finds the run's files with the changes of every skill before it. Where two that ran side
+    by side wrote the same path, the later one of the plan counts; what one of them left alone never
+    undoes what the other one wrote.
+    """
+
+    def __init__(self, plan: Plan, given: Manifest, left: Mapping[str, Manifest | None]) -> None:
+        """`left` is what skills recorded; one that wrote nothing has None or is not there."""
+        self._given = given
+        self._before: dict[str, set[str]] = {}
+        self._changes: dict[str, _Changes] = {}
+        for node in TopologicalSorter(plan.depends_on).static_order():
+            needed = plan.depends_on[node]
+            self._before[node] = set(needed).union(*(self._before[name] for name in needed))
+            if (files := left.get(node)) is not None:
+                self._changes[node] = _Changes.between(self.found_by(node), files)
+
+    def found_by(self, node: str) -> Manifest:
+        """The files that a skill starts with."""
+        return self._with(
+            change for name, change in self._changes.items() if name in self._before[node]
+        )
+
+    def now(self) -> Manifest:
+        """The files as all skills so far have left them."""
+        return self._with(self._changes.values())
+
+    def _with(self, changes: Iterable[_Changes]) -> Manifest:
+        files = dict(self._given)
+        for change in changes:
+            files = {path: at for path, at in files.items() if path not in change.removed}
+            files |= change.written
+        return files

@@ -1,0 +1,217 @@
+"""The requirements: what must hold, and whether a test shows it.
+
+`proven`: tests that name the id show all of the sentence. `partly`: they show a part, and `missing`
+says what they do not. `not_yet`: nothing is shown, with the reason. `tests/test_requirements.py`
+holds this against the marks on the tests.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class State(Enum):
+    PROVEN = auto()
+    PARTLY = auto()
+    NOT_YET = auto()
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One sentence of behaviour, and what is missing of it."""
+
+    behaviour: str
+    state: State
+    missing: str = ""
+
+
+def proven(behaviour: str) -> Requirement:
+    return Requirement(behaviour, State.PROVEN)
+
+
+def partly(behaviour: str, missing: str) -> Requirement:
+    return Requirement(behaviour, State.PARTLY, missing)
+
+
+def not_yet(behaviour: str, because: str) -> Requirement:
+    return Requirement(behaviour, State.NOT_YET, because)
+
+
+NO_BUILDER = "the builder chat is not built"
+NO_INTEGRATIONS = "connections and integrations are not built"
+NO_ENGINE_FACADE = "other runtimes and the engine's own interface are not built"
+NO_SCHEDULES = "schedules are not built"
+
+BUILDING = {
+    "FR-1": not_yet("A person makes a whole agent by talking to the builder.", NO_BUILDER),
+    "FR-2": not_yet(
+        "The builder writes standard SKILL.md files; a broken one is tried again, never saved.",
+        NO_BUILDER,
+    ),
+    "FR-5": not_yet("An agent can be tried out before it is switched on.", "no dry run yet"),
+    "FR-6": proven("What an agent is lives in the database; a SKILL.md that says it is refused."),
+    "BLD-1": not_yet(
+        "A conversation moves through its phases and makes no other move.", NO_BUILDER
+    ),
+    "BLD-2": not_yet("What is missing is asked for first, in at most four questions.", NO_BUILDER),
+    "BLD-3": not_yet("A schedule in words comes back with its next fire times.", NO_BUILDER),
+    "BLD-4": not_yet(
+        "A conversation waits for a sign-in elsewhere and goes on after it.", NO_BUILDER
+    ),
+    "BLD-5": not_yet("A change is a proposal with a diff until it is accepted.", NO_BUILDER),
+    "BLD-6": not_yet(
+        "Every accepted change is a version that can be compared and restored.",
+        "versions are kept, but cannot be listed or restored",
+    ),
+    "BLD-7": not_yet("Replies stream, and a repeated message is answered once.", NO_BUILDER),
+    "BLD-8": not_yet("A conversation outlives every process and weeks of silence.", NO_BUILDER),
+    "BLD-9": not_yet("What building costs is counted, shown and capped.", NO_BUILDER),
+    "BLD-10": not_yet("A public skill that fits is offered before one is written.", NO_BUILDER),
+    "BLD-11": not_yet("A new agent comes with test cases from its conversation.", NO_BUILDER),
+}
+
+SKILLS = {
+    "SKL-1": proven(
+        "Skills of the standard are read, checked and written, and findings say where."
+    ),
+    "SKL-2": proven("A name is looked up nearest first: agent, tenant, public, global."),
+    "SKL-3": not_yet(
+        "A model sees a catalogue, then a body, then single files, and keeps bodies when compacted.",
+        "files are read on demand, but there is no catalogue and no compaction",
+    ),
+    "SKL-4": proven("A body is prepared in order: commands, placeholders, then its list of files."),
+    "SKL-5": proven("What allowed-tools leaves out is neither offered nor carried out."),
+    "SKL-6": not_yet("A skill's scripts run in a sandbox with limits only.", "no sandbox yet"),
+    "SKL-7": proven("A run works from the bytes it pinned, whatever is edited meanwhile."),
+    "SKL-8": proven("The documented classes for skills keep their names and do what they say."),
+    "TOOL-1": proven("Arguments are checked, calls are limited, errors tell a model what to mend."),
+    "TOOL-2": not_yet("The tools of any MCP server can be used.", "no MCP client yet"),
+    "TOOL-3": partly(
+        "Files, HTTP, tables and the time are built-in tools with limits.",
+        "scripts of skills and sub-agents",
+    ),
+}
+
+RUNNING = {
+    "FR-4": proven("An agent may be a single skill."),
+    "FR-7": proven("Skills run one after another, and each hands its output on as JSON."),
+    "FR-11": partly(
+        "Skills without a dependency on each other run side by side.", "a limit on how many do"
+    ),
+    "FR-12": not_yet("Rules, not the model, decide whether a skill runs.", "no conditions yet"),
+    "EXE-1": not_yet(
+        "The engine runs an agent or one skill and tells of each skill's beginning and end.",
+        "no test names it",
+    ),
+    "EXE-2": proven("A run's row tells its status, its skills' results, usage, cost and error."),
+    "EXE-3": not_yet("A test runner gives dry runs and integration tests.", "no dry run yet"),
+    "EXE-4": proven("A skill that runs out of time ends in order and keeps what it has."),
+    "RAC-1": proven("The executor tells what happens and ends with answer, usage and cost."),
+    "RAC-2": partly(
+        "The loop ends on an answer or at a limit, and keeps what there is by then.",
+        "tests of the limits on turns and repetition",
+    ),
+    "RAC-3": proven(
+        "Failures of models and tools are retried, told to the model, or end the skill."
+    ),
+    "RAC-4": partly(
+        "Models call tools natively, or as JSON text where they cannot.",
+        "questions to a person in the middle of a skill",
+    ),
+    "RAC-5": not_yet("A conversation is compacted before the window is full.", "not built"),
+    "DUR-1": proven(
+        "Any process may be killed at any moment: no run and no recorded step is lost."
+    ),
+    "DUR-2": proven("An effect is sent once, or sent again safely, or a person is asked."),
+    "DUR-3": partly("A run can be cancelled, and its skills end at once.", "pause, resume, steer"),
+    "DUR-4": partly(
+        "A person decides an effect in doubt, once, and the run waits without a worker.",
+        "approval before a call, edits, reminders",
+    ),
+    "DUR-5": not_yet("A run can be replayed without a network, and forked.", "not built"),
+    "DUR-6": not_yet("A deploy breaks no run under way.", "no recorded histories are replayed yet"),
+    "BUD-1": partly(
+        "Prices by model, date, tier and cache give each step and run its cost.",
+        "costs by agent and tenant",
+    ),
+    "BUD-2": partly(
+        "A call is paid for before it is made, and no run passes its cap.",
+        "caps of agents, users, tenants and days",
+    ),
+    "BUD-3": not_yet("Over budget, a person is asked and a program is told.", "not built"),
+    "BUD-4": not_yet("A run and a month are estimated beforehand.", "not built"),
+    "DRY-1": not_yet("A dry run holds every write and labels every answer.", "not built"),
+    "PAR-1": proven("Results of parallel skills are joined by id; usage and cost are added up."),
+    "NFR-2": not_yet(
+        "Of a mixed suite with faults, more than 95 in 100 runs succeed.", "not measured"
+    ),
+    "NFR-5": not_yet("More than 100 runs can be under way at once.", "not measured by a test"),
+}
+
+RUNTIMES = {
+    "ENG-1": not_yet(
+        "Every runtime has one interface and says whether it is there.", NO_ENGINE_FACADE
+    ),
+    "ENG-2": not_yet("claude-code can carry a skill out, with our tools.", NO_ENGINE_FACADE),
+    "ENG-3": not_yet("opencode can carry a skill out, in both of its forms.", NO_ENGINE_FACADE),
+    "ENG-4": not_yet("The command-line runner works on its own.", NO_ENGINE_FACADE),
+    "ENG-5": not_yet("A runtime of the same family takes over before an effect.", NO_ENGINE_FACADE),
+    "ENG-6": not_yet("Runs follow a strategy that is chosen by rules.", NO_ENGINE_FACADE),
+    "ENG-7": not_yet("An MCP server starts, shows, and stops runs.", "no MCP server yet"),
+    "ENG-8": not_yet("A workflow's history knows its records, cost and tokens.", NO_ENGINE_FACADE),
+    "ENG-9": not_yet("A model's programs compose tools in a sandbox.", "no sandbox yet"),
+    "ENG-10": not_yet("The engine executes, and tells its runtimes and spend.", NO_ENGINE_FACADE),
+    "SDK-1": not_yet("An agent in Python code runs, is tested and is deployed.", "not built"),
+    "SDK-2": proven("The client lists, runs and watches agents, and raises typed errors."),
+    "SDK-3": partly("The command line does what the API does.", "changing an agent"),
+    "A2A-1": not_yet("Every agent has a card and takes tasks of other agents.", "not built"),
+}
+
+TRIGGERS = {
+    "FR-9": not_yet("Agents run by a clock, through Temporal Schedules.", NO_SCHEDULES),
+    "NFR-4": not_yet("Schedules fire on time, none twice and none missed.", NO_SCHEDULES),
+    "FR-10": not_yet("Signed events of other services start runs, each once.", "no triggers yet"),
+}
+
+TENANCY = {
+    "FR-3": not_yet("A person connects Notion, Slack, Linear or GitHub.", NO_INTEGRATIONS),
+    "INT-1": not_yet("OAuth is safe, and tokens are refreshed once and in time.", NO_INTEGRATIONS),
+    "INT-2": not_yet("Each integration has tools with effect classes and limits.", NO_INTEGRATIONS),
+    "INT-3": not_yet("A run acts with the connection of the right person.", NO_INTEGRATIONS),
+    "SEC-1": not_yet("Credentials are encrypted and nowhere in the clear.", NO_INTEGRATIONS),
+    "SEC-2": not_yet(
+        "Every route asks for a credential and a role.",
+        "API keys are asked for, roles and other sign-ins are not",
+    ),
+    "SEC-3": partly(
+        "No tenant sees another's rows; foreign ids are not found.",
+        "row-level security on PostgreSQL",
+    ),
+    "SEC-4": not_yet(
+        "Requests are limited in rate and size.",
+        "size is limited, the rate is not; no test names it",
+    ),
+    "SEC-5": not_yet("Data from outside cannot choose where a write goes.", "not built"),
+    "SEC-6": not_yet("What passes through Temporal is encrypted.", "not built"),
+    "SEC-7": not_yet("Each tenant's keys come from a provider of keys.", "not built"),
+    "SHR-1": not_yet("Sharing decides who sees, runs and edits an agent.", "stored, not enforced"),
+    "FR-8": not_yet("Public skills are searched, used, published and rated.", "not built"),
+    "FR-13": not_yet("Organisations hand agents to their own customers.", "not built"),
+    "NFR-6": not_yet("An agent serves 10,000 end customers.", "not built"),
+}
+
+QUALITY = {
+    "WEB-1": not_yet("A console shows agents, runs and everything else.", "not built"),
+    "OPS-1": not_yet("Logs, metrics and traces tell what happens.", "only logs are built"),
+    "OPS-2": partly(
+        "The compose file brings up PostgreSQL, Temporal, API and worker.",
+        "a start of it in a test",
+    ),
+    "STA-1": proven("An agent's usage figures are counted from its runs."),
+    "CFG-1": not_yet("The documented settings are read under our prefix.", NO_INTEGRATIONS),
+    "OPS-3": proven("`omniforge doctor` and every start say what is wrong and what to do."),
+    "NFR-3": not_yet("Coverage stays above its floors.", "the floors are not set yet"),
+}
+
+REQUIREMENTS: dict[str, Requirement] = (
+    BUILDING | SKILLS | RUNNING | RUNTIMES | TRIGGERS | TENANCY | QUALITY
+)

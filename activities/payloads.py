@@ -21,9 +21,9 @@ class AgentRun(BaseModel, frozen=True):
 
 
 class Beginning(BaseModel, frozen=True):
-    """What `begin` found. With `is_final` the run has ended before and there is nothing to do."""
+    """What `begin` found. In a final status the run has ended before and there is nothing to do."""
 
-    is_final: bool
+    status: RunStatus
     agent_name: str
     skills: tuple[SkillReference, ...]
     skill_timeout_s: float

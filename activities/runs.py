@@ -21,6 +21,7 @@ from omniforge import clock
 from omniforge.agents.runs import Run, RunStatus
 
 if TYPE_CHECKING:
+    from omniforge.agents.config import SkillReference
     from omniforge.store.store import Store
 
 
@@ -43,9 +44,9 @@ class RunActivities:
         with temporal_failures():
             begun = await self._store.for_tenant(job.tenant_id).write(lambda db: db.runs.begin(run))
         return Beginning(
-            is_final=begun.is_final,
+            status=begun.status,
             agent_name=begun.agent_name,
-            skills=tuple(skill.reference for skill in begun.version.skills),
+            skills=tuple(_without_config(skill.reference) for skill in begun.version.skills),
             skill_timeout_s=begun.version.limits.skill_timeout_s,
         )
 
@@ -83,3 +84,8 @@ class RunActivities:
                 lambda db: db.runs.finish(job.execution_id, job.status, job.error)
             )
         return RunOutcome(status=run.status, error=run.error, cost_usd=str(run.cost_usd))
+
+
+def _without_config(reference: "SkillReference") -> "SkillReference":
+    """What the workflow needs of a skill; its configuration may be private and stays out of history."""
+    return reference.model_copy(update={"config": {}})

@@ -26,7 +26,7 @@ Errors are problem documents (RFC 9457) with a stable `code`.
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The API. It comes up without database and Temporal, and `/readyz` says what is missing."""
+    """The API. It needs its database to start; without Temporal it starts, and `/readyz` says so."""
     app = FastAPI(
         title="OmniForge",
         version="0.1.0",

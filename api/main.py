@@ -13,6 +13,8 @@ from omniforge.logs import set_up_logs
 from omniforge.settings import Settings, load_settings
 from omniforge.store import bootstrap
 
+NOT_STARTED = 3
+
 USAGE = """\
 python -m api                 serve until SIGTERM
 python -m api migrate         bring the database to the newest schema
@@ -54,5 +56,8 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
-    server.run()
-    return 0 if server.started else 1
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's way to say that it did not start; its log line says why
+        return NOT_STARTED
+    return 0 if server.started else NOT_STARTED

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
+from sqlalchemy import Connection
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -20,7 +22,12 @@ log = logging.getLogger(__name__)
 EVERY = 15.0
 # A start takes milliseconds; a row this old whose workflow is missing was left behind.
 GRACE = timedelta(seconds=10)
-MAX_RUNS = 1_000
+PAGE = 500
+
+
+def _page(before: datetime, after: str, connection: Connection) -> list[Run]:
+    return unfinished(connection, before, after, PAGE)
+
 
 _ENDED = {
     WorkflowExecutionStatus.CANCELED: (RunStatus.CANCELLED, "cancelled in Temporal"),
@@ -45,15 +52,23 @@ class Reconciler:
         while True:
             try:
                 await self.reconcile()
-            except (OmniForgeError, RPCError, RuntimeError) as error:
-                log.warning("reconcile_failed", extra={"reason": str(error)})
+            except Exception:
+                log.exception("reconcile_failed")
             await asyncio.sleep(EVERY)
 
     async def reconcile(self, grace: timedelta = GRACE) -> int:
-        """One pass; how many runs were healed."""
-        before = clock.now() - grace
-        runs = await self._store.database.read(lambda c: unfinished(c, before, MAX_RUNS))
-        return sum([await self._heal(run) for run in runs])
+        """One pass over all unfinished runs; how many were healed. One that resists is left for later."""
+        before, after, healed = clock.now() - grace, "", 0
+        while runs := await self._store.database.read(partial(_page, before, after)):
+            after = runs[-1].id
+            for run in runs:
+                try:
+                    healed += await self._heal(run)
+                except (OmniForgeError, RPCError) as error:
+                    log.warning(
+                        "run_not_healed", extra={"execution_id": run.id, "reason": str(error)}
+                    )
+        return healed
 
     async def _heal(self, run: Run) -> bool:
         handle = self._client.get_workflow_handle(run_workflow_id(run.tenant_id, run.id))

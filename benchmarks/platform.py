@@ -58,20 +58,40 @@ async def history_kb(platform: Platform, api: httpx2.AsyncClient, temporal: Clie
 
 
 async def recovery_seconds(platform: Platform, api: httpx2.AsyncClient, part: str) -> float:
-    """From the SIGKILL of a part to the next recorded step of a run under way."""
-    steps = "\n".join(
-        f'{n}. Note: `write_file {{"path": "{n}.txt", "content": "x"}}`' for n in range(1, 450)
-    )
-    agent = await create_agent(api, skill("busy", 1, steps), limits={"max_iterations": 500})
-    execution = await _start(api, agent)
-    before = await _more_steps(api, execution, 3)
+    """From the SIGKILL of worker or API to the next recorded step of a run under way."""
+    execution = await _busy_run(api)
     platform.kill(part)
     killed = time.perf_counter()
+    await asyncio.sleep(0.05)  # what was on its way into the database has arrived
+    before = len((await _get(api, f"/api/v1/executions/{execution}/steps"))["steps"])
     await _more_steps(api, execution, before)
     recovered = time.perf_counter() - killed
     await api.post(f"/api/v1/executions/{execution}/cancel")
     await _ended(api, execution)
     return recovered
+
+
+async def outage_seconds(platform: Platform, api: httpx2.AsyncClient) -> float:
+    """From the SIGKILL of the Temporal server to the completed end of the run under way."""
+    execution = await _busy_run(api)
+    platform.kill("temporal")
+    killed = time.perf_counter()
+    run = await _ended(api, execution)
+    if run["status"] != "completed":
+        raise RuntimeError(f"the run ended as {run['status']}: {run['error']}")
+    return time.perf_counter() - killed
+
+
+async def _busy_run(api: httpx2.AsyncClient) -> str:
+    """A run in the middle of 900 steps."""
+    steps = "\n".join(
+        f'{n}. Note: `write_file {{"path": "{n % 20}.txt", "content": "{n}"}}`'
+        for n in range(1, 450)
+    )
+    agent = await create_agent(api, skill("busy", 1, steps), limits={"max_iterations": 500})
+    execution = await _start(api, agent)
+    await _more_steps(api, execution, 3)
+    return execution
 
 
 async def _more_steps(api: httpx2.AsyncClient, execution: str, than: int) -> int:

@@ -38,7 +38,10 @@ def of_parts(settings: Settings, *, own_temporal: bool, **changed: str) -> dict[
     }
     if own_temporal:
         kept["TEMPORAL_CONFIG_FILE"] = os.devnull
-    return kept | exported(settings) | {"PYTHONPATH": str(ROOT)} | changed
+    parts = kept | exported(settings) | {"PYTHONPATH": str(ROOT)} | changed
+    # A rotating file belongs to one process; here each part's output has a file of its own.
+    parts.pop("OMNIFORGE_LOG_FILE", None)
+    return parts
 
 
 def exported(settings: Settings) -> dict[str, str]:

@@ -11,7 +11,8 @@
     |- UpstreamFailed    a model or an outside service failed
     |- Unavailable       a part of OmniForge is down or full
     |- Ended             a run ended in a way that a retry cannot mend
-    '- Observation       words between a tool and a model; never reaches a person as an error
+    |- Observation       words between a tool and a model; never reaches a person as an error
+    '- Fenced            a lost worker's late write; it stops and nobody else is told
 
 The direct subclasses are *kinds*: they say who can mend it. HTTP statuses and Temporal's retry
 flags are one table each at the edge (`api.errors`, `activities.failures`), so nothing here knows them.
@@ -128,6 +129,18 @@ class AgentArchived(Conflict):
     def __init__(self, agent_id: str) -> None:
         super().__init__(
             f"Agent {agent_id!r} is archived and cannot be changed.", agent_id=agent_id
+        )
+
+
+class AgentChanged(Conflict):
+    """Someone else changed the agent between the reading and the writing of a change."""
+
+    code = "agent_changed"
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(
+            f"Agent {agent_id!r} was changed by someone else meanwhile. Read it again and repeat.",
+            agent_id=agent_id,
         )
 
 

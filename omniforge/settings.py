@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, computed_field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from omniforge.errors import Rejected
 
@@ -98,6 +98,10 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except SettingsError as error:
+        raise Rejected(
+            f"The settings cannot be used: {error}; lists are written as JSON."
+        ) from error
     except ValidationError as error:
         problems = "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
         raise Rejected(f"The settings cannot be used. {problems}") from error

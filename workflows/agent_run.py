@@ -58,8 +58,8 @@ class AgentRunWorkflow:
     @workflow.run
     async def run(self, job: AgentRun) -> RunOutcome:
         beginning = await self._begin()
-        if beginning.is_final:
-            return RunOutcome(status=RunStatus.COMPLETED)
+        if beginning.status.is_final:
+            return RunOutcome(status=beginning.status)
         try:
             await self._run_skills(beginning)
         except SkillEnded as ended:

@@ -14,6 +14,7 @@ from omniforge.agents.plan import Plan
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 from omniforge.errors import (
     AgentArchived,
+    AgentChanged,
     AgentInvalid,
     AgentNotFound,
     ArchiveRejected,
@@ -124,7 +125,9 @@ async def get_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
     return await _body(mine, agent)
 
 
-@router.patch("/{agent_id}", responses=_REFUSALS | responses(AgentNotFound, AgentArchived))
+@router.patch(
+    "/{agent_id}", responses=_REFUSALS | responses(AgentNotFound, AgentArchived, AgentChanged)
+)
 async def change_agent(
     change: AgentChange, agent: OwnAgent, mine: Mine, caller: Caller, pinning: NeedsPinning
 ) -> AgentBody:
@@ -137,41 +140,38 @@ async def change_agent(
         kept = {skill.reference.name: skill for skill in current.skills}
         pinned = await pinning.pin(change.skills, files_of(change.skills), kept)
     changed = _changed(agent, change, pinned)
-
-    def work(db: Repositories) -> None:
-        if changed.version != db.agents.get(agent.id).version:
-            db.agents.add_version(_version_of(changed, pinned, caller))
-        db.agents.replace(changed)
-
-    await mine.write(work)
+    is_new = changed.version != agent.version
+    version = _version_of(changed, pinned, caller) if is_new else None
+    await mine.write(lambda db: db.agents.change(changed, agent.version, version))
     return await _body(mine, changed)
 
 
-@router.post("/{agent_id}/activate", responses=responses(AgentNotFound, AgentArchived))
+@router.post(
+    "/{agent_id}/activate", responses=responses(AgentNotFound, AgentArchived, AgentChanged)
+)
 async def activate_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
     """Let the agent be run."""
     return await _switch(mine, agent, AgentStatus.ACTIVE)
 
 
-@router.post("/{agent_id}/pause", responses=responses(AgentNotFound, AgentArchived))
+@router.post("/{agent_id}/pause", responses=responses(AgentNotFound, AgentArchived, AgentChanged))
 async def pause_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
     """Accept no new runs; those under way go on."""
     return await _switch(mine, agent, AgentStatus.PAUSED)
 
 
-@router.post("/{agent_id}/archive", responses=responses(AgentNotFound))
+@router.post("/{agent_id}/archive", responses=responses(AgentNotFound, AgentChanged))
 async def archive_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
     """Put the agent away for good. Its runs stay readable."""
-    archived = agent.model_copy(update={"status": AgentStatus.ARCHIVED})
-    await mine.write(lambda db: db.agents.replace(archived))
-    return await _body(mine, archived)
+    if agent.status is not AgentStatus.ARCHIVED:
+        await mine.write(lambda db: db.agents.set_status(agent.id, AgentStatus.ARCHIVED))
+    return await _body(mine, agent.model_copy(update={"status": AgentStatus.ARCHIVED}))
 
 
 async def _switch(mine: TenantStore, agent: AgentConfig, status: AgentStatus) -> AgentBody:
     _refuse_archived(agent)
-    switched = agent.model_copy(update={"status": status})
-    await mine.write(lambda db: db.agents.replace(switched))
-    return await _body(mine, switched)
+    await mine.write(lambda db: db.agents.set_status(agent.id, status))
+    return await _body(mine, agent.model_copy(update={"status": status}))
 
 
 def _refuse_archived(agent: AgentConfig) -> None:

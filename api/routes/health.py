@@ -6,12 +6,10 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import select
 from temporalio.service import RPCError
 
 from api.dependencies import AllData
 from omniforge.errors import OmniForgeError
-from omniforge.store.tables import agent_executions
 
 router = APIRouter(tags=["operations"])
 
@@ -46,8 +44,7 @@ async def ready(request: Request, response: Response, store: AllData) -> Readine
 
 async def _database(store: AllData) -> str:
     try:
-        query = select(agent_executions.c.id).limit(1)
-        await store.database.read(lambda connection: connection.execute(query).first())
+        await store.check()
     except OmniForgeError as error:
         return error.message
     return "ok"

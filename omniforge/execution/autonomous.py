@@ -278,6 +278,7 @@ def _as_input(user_request: str) -> dict[str, Any]:
 def _correction(problem: AnswerUnusable, progress: _Progress) -> list[Message]:
     """Hands an unusable answer back to the model with what was wrong with it."""
     progress.malformed += 1
+    progress.text = problem.text or progress.text
     if progress.malformed >= MAX_MALFORMED:
         raise ModelFailed(ErrorInfo(code="model_answer_invalid", message=problem.message))
     said = problem.text or "(nothing)"

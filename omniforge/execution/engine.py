@@ -59,6 +59,8 @@ class OrchestrationEngine:
         finally:
             for task in running.values():
                 task.cancel()
+            # Whoever gets the last event may rely on it that nothing is at work any more.
+            await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def execute_single_skill(
         self, skill_name: str, context: ToolCallContext, input_data: Json

@@ -1,6 +1,7 @@
 """What a model is told before a skill begins. Recorded once a node, so later wording breaks nothing."""
 
 import json
+import re
 
 from omniforge.journal.steps import Json
 from omniforge.llm.sections import skill_block
@@ -20,6 +21,9 @@ The skill comes with these files; read one with `read_skill_file` when its text 
 {listing}"""
 
 
+_FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+
+
 def system_prompt(name: str, body: str, files: str, max_iterations: int) -> str:
     """The system prompt of a skill whose body has been preprocessed."""
     parts = [_ROLE, skill_block(name, body)]
@@ -30,13 +34,16 @@ def system_prompt(name: str, body: str, files: str, max_iterations: int) -> str:
     return "\n\n".join(parts)
 
 
+def _refuse(constant: str) -> Json:
+    """NaN and its like are no JSON, whatever Python thinks; no database takes them."""
+    raise ValueError(constant)
+
+
 def output_of(answer: str) -> Json:
     """A final answer as data for the next skill: its JSON object, or the text under `answer`."""
-    text = answer.strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text.removeprefix("```json").strip("`").strip()
+    fenced = _FENCED.fullmatch(answer.strip())
     try:
-        parsed = json.loads(text)
-    except ValueError:
+        parsed = json.loads(fenced[1] if fenced else answer, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return {"answer": answer}
     return parsed if isinstance(parsed, dict) else {"answer": parsed}

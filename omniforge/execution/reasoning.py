@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from omniforge.agents.runs import ErrorInfo, TokenUsage
@@ -33,6 +34,7 @@ from omniforge.journal.steps import (
 )
 from omniforge.llm.failures import spent
 from omniforge.llm.offline import OfflineLLM
+from omniforge.llm.pricing import worst_case
 from omniforge.llm.protocol import LLM, Completion, StopReason, ToolCall, Turn
 from omniforge.llm.react import ReActLLM
 from omniforge.llm.tokens import estimate_tokens
@@ -40,9 +42,6 @@ from omniforge.llm.tokens import estimate_tokens
 # Providers recover from overload within seconds to a minute; a longer wait belongs to the run's retry.
 MODEL_TRIES = 5
 LONGEST_PAUSE = 30.0
-
-# Enough to tell a model that costs something from one that is free.
-_ONE_OF_EACH = TokenUsage(input_tokens=1, output_tokens=1)
 
 _PASSING = (ModelRateLimited, ModelOverloaded, ModelUnreachable)
 
@@ -96,18 +95,13 @@ class ReasoningEngine:
 
     def _worst_case(self, completion: Completion) -> Decimal:
         """The most this call can cost: all of the prompt anew, and the longest answer."""
-        price = self.llm.price(completion.model, _ONE_OF_EACH)
-        if price is None and self._has_cap:
+        price = partial(self.llm.price, completion.model)
+        least = worst_case(price, 1, 1)
+        if least is None and self._has_cap:
             raise PriceUnknown(completion.model)
-        if not price:
-            return Decimal(0)
-        tokens, longest = estimate_tokens(completion), completion.max_tokens
-        # A provider that caches bills new input as cache writes, which are dearer.
-        ways = (
-            TokenUsage(input_tokens=tokens, output_tokens=longest),
-            TokenUsage(cache_write_tokens=tokens, output_tokens=longest),
-        )
-        return max(self.llm.price(completion.model, usage) or Decimal(0) for usage in ways)
+        if not least:
+            return Decimal(0)  # free or unknown: nothing to estimate for
+        return worst_case(price, estimate_tokens(completion), completion.max_tokens) or least
 
     async def _ask(self, completion: Completion, slot: Slot) -> Performed:
         started = time.monotonic()
@@ -126,7 +120,7 @@ class ReasoningEngine:
             usage=turn.usage,
             cost=self._cost(turn.model, completion, turn.usage),
             model=turn.model,
-            is_last=not turn.calls,
+            is_last=not turn.calls and turn.stop is not StopReason.MAX_TOKENS,
         )
         return replace(performed, event=_told(slot, turn, performed, time.monotonic() - started))
 
@@ -197,10 +191,15 @@ def _turn_of(step: Step) -> Turn:
     answer: dict[str, Any] = step.answer
     if "try_again" in answer:
         raise AnswerUnusable(answer["try_again"], answer["text"])
+    calls, stop = tuple(ToolCall(**call) for call in answer["calls"]), StopReason(answer["stop"])
+    if stop is StopReason.MAX_TOKENS and not calls:
+        raise AnswerUnusable(
+            "Your answer was too long and was cut off. Give a shorter one.", answer["text"]
+        )
     return Turn(
         text=answer["text"],
-        calls=tuple(ToolCall(**call) for call in answer["calls"]),
-        stop=StopReason(answer["stop"]),
+        calls=calls,
+        stop=stop,
         usage=step.usage,
         model=step.model or "",
     )

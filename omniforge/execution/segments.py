@@ -47,4 +47,5 @@ class SegmentRunner:
         try:
             yield workspace
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from omniforge.agents.runs import ErrorInfo
 from omniforge.errors import OmniForgeError
 from omniforge.execution.autonomous import AutonomousConfig
 from omniforge.execution.factory import ExecutorFactory
+from omniforge.journal.events import Wait
 from omniforge.skills.loader import SkillLoader
 from omniforge.tools.protocol import ToolCallContext, ToolResult
 
@@ -43,4 +44,11 @@ class SkillTool:
         result = await executor.execute_sync(
             arguments["args"], context.task_id, context.session_id, context.tenant_id
         )
-        return ToolResult(result.success, result.output, result.error)
+        return ToolResult(result.success, result.output, result.error or _undecided(result.waits))
+
+
+def _undecided(waits: tuple[Wait, ...]) -> ErrorInfo | None:
+    """Without a platform there is nobody to ask, so the question is the result."""
+    if not waits:
+        return None
+    return ErrorInfo(code="person_needed", message=" ".join(wait.question for wait in waits))

@@ -1,10 +1,10 @@
 """What a model call costs: public prices by date, tier and cache, and a company's own on top."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import Path
 
-from omniforge import clock
 from omniforge.agents.runs import TokenUsage
 from omniforge.llm.price_file import PriceFile
 
@@ -33,24 +33,19 @@ class Pricing:
         exact = own.cost(usage) if own else _public_cost(provider, model, usage, at)
         return None if exact is None else exact.quantize(BILLIONTH, context=_MONEY)
 
-    def worst_case(
-        self,
-        provider: str,
-        model: str,
-        input_tokens: int,
-        max_tokens: int,
-        at: datetime | None = None,
-    ) -> Decimal | None:
-        """The most that a call can cost: all output used, and all input at its dearest.
 
-        Writing input to a provider's cache costs more than plain input, so that counts too.
-        """
-        ways = (
-            TokenUsage(input_tokens=input_tokens, output_tokens=max_tokens),
-            TokenUsage(cache_write_tokens=input_tokens, output_tokens=max_tokens),
-        )
-        costs = [self.cost(provider, model, way, at or clock.now()) for way in ways]
-        return max((cost for cost in costs if cost is not None), default=None)
+def worst_case(
+    price: Callable[[TokenUsage], Decimal | None], input_tokens: int, max_tokens: int
+) -> Decimal | None:
+    """The most that a call can cost: all output used, and all input at its dearest.
+
+    Writing input to a provider's cache costs more than plain input, so that counts too.
+    """
+    ways = (
+        TokenUsage(input_tokens=input_tokens, output_tokens=max_tokens),
+        TokenUsage(cache_write_tokens=input_tokens, output_tokens=max_tokens),
+    )
+    return max((cost for cost in map(price, ways) if cost is not None), default=None)
 
 
 def _public_cost(provider: str, model: str, usage: TokenUsage, at: datetime) -> Decimal | None:

@@ -9,9 +9,7 @@ from omniforge.skills.preprocessing import (
     Arguments,
     ContextLoader,
     DynamicInjector,
-    Prepared,
     StringSubstitutor,
-    prepare,
     standard_variables,
 )
 from omniforge.skills.storage import (
@@ -31,7 +29,6 @@ __all__ = [
     "ContextLoader",
     "DynamicInjector",
     "Finding",
-    "Prepared",
     "Reading",
     "Severity",
     "Skill",
@@ -46,7 +43,6 @@ __all__ = [
     "create_builder_storage_config",
     "from_json",
     "portable",
-    "prepare",
     "read_folder",
     "read_zip",
     "render",

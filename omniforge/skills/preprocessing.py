@@ -142,26 +142,6 @@ class DynamicInjector(Protocol):
     async def inject(self, text: str) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A skill's instructions for one run, and the files it can ask for."""
-
-    instructions: str
-    files: tuple[SupportingFile, ...]
-
-
-async def prepare(
-    skill: Skill,
-    arguments: Arguments | str | Mapping[str, Any],
-    variables: Mapping[str, str],
-    injector: DynamicInjector | None = None,
-) -> Prepared:
-    """The whole pipeline, in its order."""
-    text = await injector.inject(skill.body) if injector else skill.body
-    instructions = StringSubstitutor().substitute(text, arguments, variables)
-    return Prepared(instructions, ContextLoader().load(skill))
-
-
 def _object_in(text: str) -> dict[str, Any] | None:
     if not text.lstrip().startswith("{"):
         return None

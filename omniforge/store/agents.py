@@ -9,7 +9,7 @@ from omniforge import clock
 from omniforge.agents.config import AgentConfig, AgentStatus, UsageStats
 from omniforge.agents.runs import RunStatus
 from omniforge.agents.versions import AgentVersion
-from omniforge.errors import AgentNotFound
+from omniforge.errors import AgentChanged, AgentNotFound
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, page_of
 from omniforge.store.tables import agent_configs, agent_executions, agent_versions
@@ -95,11 +95,36 @@ class AgentRepository(Repository):
             lambda row: AgentConfig.model_validate(dict(row)),
         )
 
-    def replace(self, agent: AgentConfig) -> None:
-        """Overwrite an agent's row with what it now is."""
-        changed = agent.model_dump(mode="python") | _json(agent) | {"updated_at": clock.now()}
-        where = (self._mine(), agent_configs.c.id == agent.id)
-        self._connection.execute(update(agent_configs).where(*where).values(changed))
+    def change(self, agent: AgentConfig, of_version: int, version: AgentVersion | None) -> None:
+        """Overwrite what a person can change, and add the new version if there is one.
+
+        Raises:
+            AgentChanged: The agent is no longer at the version that the change was made from.
+        """
+        columns = agent.model_dump(include={"name", "description", "version"}) | _json(agent)
+        self._update(
+            agent.id,
+            agent_configs.c.version == of_version,
+            columns | {"updated_at": agent.updated_at},
+        )
+        if version is not None:
+            self.add_version(version)
+
+    def set_status(self, agent_id: str, status: AgentStatus) -> None:
+        """Switch an agent on or off, or put it away.
+
+        Raises:
+            AgentChanged: It was archived meanwhile, which is for good.
+        """
+        alive = agent_configs.c.status != AgentStatus.ARCHIVED
+        self._update(agent_id, alive, {"status": status, "updated_at": clock.now()})
+
+    def _update(self, agent_id: str, only_if: ColumnElement[bool], values: dict[str, Any]) -> None:
+        statement = update(agent_configs).where(
+            self._mine(), agent_configs.c.id == agent_id, only_if
+        )
+        if self._connection.execute(statement.values(values)).rowcount != 1:
+            raise AgentChanged(agent_id)
 
     def usage(self, agent_ids: Sequence[str]) -> dict[str, UsageStats]:
         """Counted from the runs now; an agent without runs has no entry."""

@@ -61,16 +61,16 @@ class ApprovalRepository(Repository):
         Raises:
             AlreadyDecided: Another decision was made before.
         """
-        approval = self.get(approval_id)
-        if approval.decision is not None:
+        approval, at = self.get(approval_id), clock.now()
+        decided = {"decision": decision, "decided_by": by, "decided_at": at}
+        undecided = approvals.c.id == approval_id, approvals.c.decision.is_(None)
+        statement = update(approvals).where(*undecided).values(decided)
+        if self._connection.execute(statement).rowcount == 0:
+            # Read anew: another decision may have been committed since.
+            approval = self.get(approval_id)
             if (approval.decision, approval.decided_by) == (decision, by):
                 return
             raise AlreadyDecided(approval_id, f"{approval.decision} by {approval.decided_by}")
-        at = clock.now()
-        decided = {"decision": decision, "decided_by": by, "decided_at": at}
-        self._connection.execute(
-            update(approvals).where(approvals.c.id == approval_id).values(decided)
-        )
         item = {
             "id": approval_id,
             "stream_id": approval.execution_id,

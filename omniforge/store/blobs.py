@@ -17,12 +17,17 @@ class FolderBlobs:
 
     async def put(self, content: bytes) -> str:
         digest = digest_of(content)
-        if not self._path(digest).exists():
+        if not self._is_whole(digest, len(content)):
             await asyncio.to_thread(self._write, digest, content)
         return digest
 
     async def get(self, digest: str) -> bytes:
         return await asyncio.to_thread(self._read, digest)
+
+    def _is_whole(self, digest: str, size: int) -> bool:
+        """A file that was cut off (by a full disk under another process, say) is written again."""
+        path = self._path(digest)
+        return path.is_file() and path.stat().st_size == size
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
@@ -50,5 +55,15 @@ class FolderBlobs:
                     Path(file.name).unlink()
                     raise
             Path(file.name).rename(target)
+            _flush_folder(target.parent)
         except OSError as error:
             raise StorageUnavailable(f"The blob store does not take writes: {error}") from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """The rename itself must survive a power cut, or a row would name a file that is gone."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -112,5 +112,6 @@ def _write(path: Path, credentials: Credentials) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.touch(mode=0o600)
+    fresh.chmod(0o600)  # it may be there already, left by a start that was killed
     fresh.write_text(credentials.model_dump_json(indent=2) + "\n")
     fresh.replace(path)

@@ -44,9 +44,9 @@ _SQLITE_TROUBLE = frozenset(
     }
 )
 # Beginnings of SQLSTATE: connection, log-in, no such database, lost a race, out of disk, memory or
-# connections, lock not to be had, stopped by an operator, the system under the server failed; and a
-# server that has become read-only.
-_POSTGRES_TROUBLE = ("08", "28", "3D", "40", "53", "55P03", "57", "58", "25006")
+# connections, lock not to be had, stopped by an operator, the system under the server failed; a
+# server that has become read-only; a database that nobody migrated.
+_POSTGRES_TROUBLE = ("08", "28", "3D", "40", "53", "55P03", "57", "58", "25006", "42P01")
 
 
 class Database(Protocol):
@@ -231,7 +231,9 @@ def _is_trouble(error: DBAPIError) -> bool:
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        return (code & 0xFF) in _SQLITE_TROUBLE  # the rest of the code says more precisely what
+        is_migrated = not str(cause).startswith("no such table")
+        # The low byte is the kind; the others say more precisely what.
+        return not is_migrated or (code & 0xFF) in _SQLITE_TROUBLE
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
     state = getattr(cause, "sqlstate", None) or ""

@@ -63,9 +63,9 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a workflow needs to know of the run it carries. `is_final`: there is nothing left to do."""
+    """What a workflow needs to know of the run it carries. In a final status nothing is left to do."""
 
-    is_final: bool
+    status: RunStatus
     agent_name: str
     version: AgentVersion
 
@@ -148,7 +148,7 @@ class RunRepository(Repository):
                 skills=tuple(skill.reference.id for skill in version.skills),
             )
             self._tell(run.id, started)
-        return Begun(RunStatus(row["status"]).is_final, name, version)
+        return Begun(RunStatus(row["status"]), name, version)
 
     def mark_waiting(self, run_id: str, waiting_for: str | None) -> None:
         """Show what a run waits for, or that it goes on (None). A final run stays as it is."""
@@ -341,15 +341,21 @@ def _files(row: RowMapping, plan: Plan, rows: Mapping[str, RowMapping]) -> RunFi
     return RunFiles(plan, row["files"], {node: each["workspace"] for node, each in rows.items()})
 
 
-def unfinished(connection: Connection, before: datetime, limit: int) -> list[Run]:
-    """Runs of all tenants that were accepted before a moment and have no final status, oldest first."""
+def probe(connection: Connection) -> None:
+    """Reads at most one id; fails where the table is missing."""
+    connection.execute(select(agent_executions.c.id).limit(1)).first()
+
+
+def unfinished(connection: Connection, before: datetime, after: str, limit: int) -> list[Run]:
+    """Runs of all tenants, accepted before a moment and without a final status, by id after `after`."""
     query = (
         select(agent_executions)
         .where(
             agent_executions.c.status.not_in(FINAL_STATUSES),
             agent_executions.c.created_at < before,
+            agent_executions.c.id > after,
         )
-        .order_by(agent_executions.c.created_at)
+        .order_by(agent_executions.c.id)
         .limit(limit)
     )
     return [_run_of(row) for row in connection.execute(query).mappings()]

@@ -1,11 +1,10 @@
 """The few statements that the two databases spell differently, and paging."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -81,8 +80,9 @@ def _write_cursor(at: datetime, row_id: str) -> str:
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         at, row_id = json.loads(base64.urlsafe_b64decode(cursor))
-        return datetime.fromisoformat(at), str(row_id)
-    except (binascii.Error, ValueError, TypeError):
-        raise Rejected(
-            "The cursor is not one of ours; take `next_cursor` of the page before."
-        ) from None
+        moment = datetime.fromisoformat(at)
+        if moment.utcoffset() == timedelta(0) and row_id.isascii() and row_id.isprintable():
+            return moment, str(row_id)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    raise Rejected("The cursor is not one of ours; take `next_cursor` of the page before.")

@@ -18,7 +18,7 @@ from omniforge.store.approvals import ApprovalRepository
 from omniforge.store.blobs import FolderBlobs
 from omniforge.store.database import Database, open_database
 from omniforge.store.journal import SqlJournalStore
-from omniforge.store.runs import NodeBrief, RunRepository
+from omniforge.store.runs import NodeBrief, RunRepository, probe
 
 T = TypeVar("T")
 
@@ -93,6 +93,14 @@ class Store:
             Unauthenticated: The key is unknown or revoked.
         """
         return await self.database.read(lambda connection: principal_of(connection, api_key))
+
+    async def check(self) -> None:
+        """Ask the database for something that only a migrated one has.
+
+        Raises:
+            StorageUnavailable: It does not answer, or has not been migrated.
+        """
+        await self.database.read(probe)
 
     async def close(self) -> None:
         await self.database.close()

@@ -101,9 +101,7 @@ def _insert(
     ]
     connection.execute(insert(events), rows)
     if connection.dialect.name == "postgresql":
-        connection.execute(
-            text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": stream_id}
-        )
+        connection.execute(_NOTIFY, {"channel": CHANNEL, "stream": stream_id})
 
 
 def _too_much(connection: Connection, stream_id: str, reserve: Decimal) -> BudgetExceeded:

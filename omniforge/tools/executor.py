@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 # About 15,000 tokens: room for a page of data, too little to drown the conversation.
 MAX_RESULT_CHARS = 50_000
 SUMMARY_CHARS = 240
+MAX_NAME = 64
 
 
 class Policy(Protocol):
@@ -59,7 +60,6 @@ class ToolExecutor:
 
     def __init__(self, registry: ToolRegistry) -> None:
         self.registry = registry
-        self._writing = asyncio.Lock()
 
     async def execute(
         self, calls: Sequence[Call], context: ToolCallContext, journal: Journal, policy: Policy
@@ -82,7 +82,8 @@ class ToolExecutor:
         self, call: Call, context: ToolCallContext, policy: Policy
     ) -> tuple[Request, Perform]:
         tool = self.registry.get(call.name)
-        request = Request(StepKind.TOOL, call.name, dict(call.arguments))
+        name = call.name if tool else _plain(call.name)
+        request = Request(StepKind.TOOL, name, dict(call.arguments))
         refusal = self._refusal(tool, call, policy)
         if tool is None or refusal is not None:
             return request, _refusing(refusal or TryAgain("unknown tool"))
@@ -132,13 +133,14 @@ class ToolExecutor:
         return perform
 
     async def _write(self, tool: Tool, call: Call, context: ToolCallContext) -> Performed:
-        async with self._writing:
+        async with context.workspace.writing:
             before = context.workspace.manifest
             try:
                 performed = await _run(tool, call, context)
                 return replace(performed, workspace=await context.workspace.snapshot())
-            except Observation:
-                await context.workspace.restore(before)  # a failed write leaves nothing behind
+            except Exception as error:
+                if isinstance(error, Observation) or not isinstance(error, OmniForgeError):
+                    await context.workspace.restore(before)  # a failed write leaves nothing behind
                 raise
 
 
@@ -148,8 +150,17 @@ def _effect(tool: Tool, call: Call, context: ToolCallContext) -> Effect | None:
         return None
 
     async def find(effect_id: str) -> Performed | None:
-        answer = await cast(Findable, tool).find(effect_id, call.arguments, context)
-        return None if answer is None else _answered(answer)
+        mine = replace(context, effect_id=effect_id)
+        try:
+            answer = await cast(Findable, tool).find(effect_id, call.arguments, mine)
+            return None if answer is None else _answered(answer)
+        except Observation as observation:
+            raise OutcomeUnknown(observation.message) from observation
+        except OmniForgeError:
+            raise
+        except Exception as error:
+            log.exception("lookup_crashed", extra={"tool": call.name})
+            raise OutcomeUnknown(f"The lookup crashed: {type(error).__name__}") from error
 
     spec = tool.spec
     return Effect(
@@ -159,6 +170,11 @@ def _effect(tool: Tool, call: Call, context: ToolCallContext) -> Effect | None:
         spec.visible_after,
         find if kind is EffectClass.FINDABLE else None,
     )
+
+
+def _plain(name: str) -> str:
+    """What a model made up for a tool's name, in a form that every store and screen takes."""
+    return "".join(char if char.isprintable() else "?" for char in name[:MAX_NAME])
 
 
 async def _run(tool: Tool, call: Call, context: ToolCallContext) -> Performed:

@@ -1,5 +1,6 @@
 """The files of one skill of a run: a folder that nothing in it can lead out of."""
 
+import asyncio
 import errno
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ class Workspace:
 
     def __init__(self, root: Path, blobs: BlobStore) -> None:
         self.root, self._blobs = root, blobs
+        self.writing = asyncio.Lock()
+        """Held by a call that may write, so that its snapshot holds nobody else's half-written file."""
         self._manifest: dict[str, str] = {}
 
     @property
@@ -29,10 +32,12 @@ class Workspace:
         return dict(self._manifest)
 
     async def restore(self, manifest: Manifest) -> None:
-        """Make the folder equal to a manifest, whatever an earlier attempt left in it."""
+        """Make the folder equal to a manifest, whatever an earlier attempt left in it.
+
+        An empty one need not exist: most skills write no file, and `write` makes what it needs.
+        """
         if self.root.exists():
             shutil.rmtree(self.root)
-        self.root.mkdir(parents=True)
         for path, digest in manifest.items():
             target = self._confined(path, PurePosixPath(path))
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -164,7 +164,7 @@ def test_the_server_orders_a_backlog_fairly() -> None:
 
 
 def docker_compose(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}  # noqa: TID251
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     environment |= dict.fromkeys(required_variables(), "secret")
     return subprocess.run(
         ["docker", "compose", *arguments],

@@ -11,10 +11,11 @@ import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
-from dev.temporal_server import SEARCH_ATTRIBUTES, find_binary
+from dev.temporal_server import find_binary
 from tests.deploy.compose_file import ROOT
 from tests.dev.programs import serving
 from tests.support.requirements import requirement
+from workflows.wire import SEARCH_ATTRIBUTES
 
 pytestmark = requirement("OPS-2")
 

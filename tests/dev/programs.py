@@ -28,7 +28,7 @@ def part(folder: Path, code: str, name: str = "tiny") -> Part:
 
 async def eventually(holds: Callable[[], bool], within: float = 5.0) -> None:
     async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110  # what other processes do sets no Event
+        while not holds():  # what other processes do sets no Event
             await asyncio.sleep(0.01)
 
 

@@ -12,9 +12,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from dev import temporal_server
 from dev.errors import StartFailed
-from dev.temporal_server import SEARCH_ATTRIBUTES, TemporalPorts
+from dev.temporal_server import TemporalPorts
 from tests.dev.programs import serving
 from tests.support.requirements import requirement
+from workflows.wire import SEARCH_ATTRIBUTES
 
 
 async def custom_attributes(held: TemporalPorts) -> set[str]:

@@ -46,7 +46,7 @@ async def test_skills_of_equal_order_run_side_by_side_and_join_by_id(platform: P
     """Each of the two waits for the other to have begun, so one after another would never end."""
     begun = {"left": asyncio.Event(), "right": asyncio.Event()}
 
-    async def meet(name: str, other: str):  # type: ignore[no-untyped-def]  # local to this test
+    async def meet(name: str, other: str) -> Turn:
         begun[name].set()
         await asyncio.wait_for(begun[other].wait(), 20)
         return answer(f'{{"from": "{name}"}}')
@@ -141,7 +141,7 @@ async def test_cancel_reaches_a_running_skill_and_keeps_what_is_recorded(
 async def test_an_edit_never_touches_a_running_run(platform: Platform) -> None:
     gate = asyncio.Event()
 
-    async def held():  # type: ignore[no-untyped-def]  # local to this test
+    async def held() -> Turn:
         await gate.wait()
         return answer("{}")
 

@@ -24,6 +24,9 @@ from omniforge.journal.steps import (
 KEY = NodeKey("run-1", "report")
 
 Reply = Performed | BaseException | Callable[[], Awaitable[Performed]]
+"""What the world does when it is asked: answer, fail, or something that takes its time."""
+
+Lookup = Callable[[str], Awaitable[Performed | None]]
 
 
 class Node:
@@ -61,6 +64,7 @@ class World:
         self.sendings: list[Sending] = []
         self.lookups = 0
         self.found: list[Performed | None] = []
+        self.find: Lookup = self._find
 
     @property
     def count(self) -> int:
@@ -73,7 +77,7 @@ class World:
             raise reply
         return reply if isinstance(reply, Performed) else await reply()
 
-    async def find(self, effect_id: str) -> Performed | None:
+    async def _find(self, effect_id: str) -> Performed | None:
         assert all(effect_id == sending.effect_id for sending in self.sendings)
         self.lookups += 1
         return self.found.pop(0) if self.found else None
@@ -81,6 +85,10 @@ class World:
 
 def lost_answer() -> OutcomeUnknown:
     return OutcomeUnknown("the line was cut")
+
+
+def dollars(*amounts: float | str) -> tuple[Decimal, ...]:
+    return tuple(Decimal(str(amount)) for amount in amounts)
 
 
 def tool(name: str = "read", **arguments: Any) -> Request:

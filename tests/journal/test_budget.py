@@ -7,11 +7,11 @@ import pytest
 
 from omniforge.errors import BudgetExceeded, Fenced
 from omniforge.journal.steps import Performed, Step, StepStatus
-from tests.journal.making import KEY, Node, World, failure, model, spent, tool
+from tests.journal.making import KEY, Node, World, dollars, failure, model, spent, tool
 from tests.support.requirements import requirement
 
 
-def money(node: Node) -> tuple[Decimal, Decimal]:
+def money(node: Node) -> tuple[Decimal, ...]:
     """(reserved, settled)"""
     return node.money.reserved, node.money.settled
 
@@ -25,7 +25,7 @@ async def test_the_worst_case_is_reserved_before_the_call_and_settled_to_the_cos
     None
 ):
     node = Node(cap="10")
-    seen: list[tuple[Decimal, Decimal]] = []
+    seen: list[tuple[Decimal, ...]] = []
 
     async def look() -> Performed:
         seen.append(money(node))
@@ -33,9 +33,10 @@ async def test_the_worst_case_is_reserved_before_the_call_and_settled_to_the_cos
 
     step = await (await node.worker()).step(model(reserve="4"), World(look))
 
-    assert seen == [(4, 0)]
-    assert money(node) == (0, Decimal("1.5"))
-    assert (step.cost, step.reserved, step.is_cost_assumed) == (Decimal("1.5"), 0, False)
+    assert seen == [dollars(4, 0)]
+    assert money(node) == dollars(0, 1.5)
+    assert (step.cost, step.is_cost_assumed) == (Decimal("1.5"), False)
+    assert step.reserved == 0
 
 
 async def test_a_call_whose_worst_case_does_not_fit_is_not_made() -> None:
@@ -46,14 +47,14 @@ async def test_a_call_whose_worst_case_does_not_fit_is_not_made() -> None:
         await journal.step(model(reserve="4"), world)
 
     assert world.count == 0
-    assert money(node) == (0, 0)
+    assert money(node) == dollars(0, 0)
 
 
 async def test_a_call_that_uses_the_cap_to_the_last_cent_is_made() -> None:
     node = Node(cap="4")
     await (await node.worker()).step(model(reserve="4"), World(spent("4")))
 
-    assert money(node) == (0, 4)
+    assert money(node) == dollars(0, 4)
 
 
 async def test_two_calls_at_once_cannot_both_take_the_last_of_the_money() -> None:
@@ -65,9 +66,7 @@ async def test_two_calls_at_once_cannot_both_take_the_last_of_the_money() -> Non
         *(journal.run(slot, world) for slot in slots), return_exceptions=True
     )
 
-    assert sorted(type(outcome) for outcome in outcomes if isinstance(outcome, Exception)) == [
-        BudgetExceeded
-    ]
+    assert [type(each) for each in outcomes if isinstance(each, Exception)] == [BudgetExceeded]
     assert world.count == 1
 
 
@@ -76,7 +75,7 @@ async def test_a_call_that_failed_settles_at_what_it_cost() -> None:
     step = await (await node.worker()).step(model(reserve="4"), World(failure()))
 
     assert step.status is StepStatus.FAILED
-    assert money(node) == (0, 0)
+    assert money(node) == dollars(0, 0)
 
 
 async def test_a_call_that_breaks_off_is_settled_at_its_worst_case_and_marked_assumed() -> None:
@@ -84,8 +83,9 @@ async def test_a_call_that_breaks_off_is_settled_at_its_worst_case_and_marked_as
     with pytest.raises(RuntimeError):
         await (await node.worker()).step(model(reserve="4"), World(RuntimeError("bug")))
 
-    assert money(node) == (0, 4)
-    assert (on_record(node).cost, on_record(node).is_cost_assumed) == (4, True)
+    assert money(node) == dollars(0, 4)
+    assert on_record(node).cost == 4
+    assert on_record(node).is_cost_assumed
 
 
 async def test_a_call_that_is_cancelled_does_not_keep_its_reservation() -> None:
@@ -102,7 +102,7 @@ async def test_a_call_that_is_cancelled_does_not_keep_its_reservation() -> None:
     await asyncio.wait([call])
 
     assert call.cancelled()
-    assert money(node) == (0, 4)
+    assert money(node) == dollars(0, 4)
 
 
 async def test_after_a_cancelled_call_the_successor_asks_again_and_both_are_counted() -> None:
@@ -113,19 +113,20 @@ async def test_after_a_cancelled_call_the_successor_asks_again_and_both_are_coun
     step = await (await node.worker()).step(model(reserve="4"), World(spent("1.5")))
 
     assert (step.cost, step.is_cost_assumed) == (Decimal("5.5"), True)
-    assert money(node) == (0, Decimal("5.5"))
+    assert money(node) == dollars(0, 5.5)
 
 
 @requirement("BUD-2")
 async def test_a_reservation_whose_worker_died_is_settled_by_the_successor() -> None:
     node = Node(cap="10")
     await _die_in_mid_call(node, reserve="4")
-    assert money(node) == (4, 0)
+    assert money(node) == dollars(4, 0)
 
     step = await (await node.worker()).step(model(reserve="4"), World(spent("1")))
 
-    assert (step.cost, step.is_cost_assumed) == (5, True)
-    assert money(node) == (0, 5)
+    assert step.cost == 5
+    assert step.is_cost_assumed
+    assert money(node) == dollars(0, 5)
 
 
 async def test_a_dead_workers_call_is_settled_even_when_there_is_no_money_for_another() -> None:
@@ -137,8 +138,9 @@ async def test_a_dead_workers_call_is_settled_even_when_there_is_no_money_for_an
         await successor.step(model(reserve="4"), world)
 
     assert world.count == 0
-    assert money(node) == (0, 4)
-    assert (successor.cost, on_record(node).is_cost_assumed) == (4, True)
+    assert money(node) == dollars(0, 4)
+    assert successor.cost == 4
+    assert on_record(node).is_cost_assumed
 
 
 async def test_a_worker_that_comes_back_too_late_changes_no_money() -> None:
@@ -156,7 +158,7 @@ async def test_a_worker_that_comes_back_too_late_changes_no_money() -> None:
 
     with pytest.raises(Fenced):
         await call
-    assert money(node) == (0, 5)
+    assert money(node) == dollars(0, 5)
 
 
 async def test_what_costs_nothing_writes_nothing_ahead() -> None:

@@ -1,6 +1,7 @@
 """What is on record is never done again."""
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from omniforge.journal.events import SkillCompleted, SkillFailed, SkillResumed, 
 from omniforge.journal.journal import Interrupted
 from omniforge.journal.ports import NodeStatus, Outcome
 from omniforge.journal.steps import Performed, Sending, StepKind, StepStatus
-from tests.journal.making import KEY, Node, World, failure, model, spent, tool
+from tests.journal.making import KEY, Node, World, dollars, failure, model, spent, tool
 from tests.support.requirements import requirement
 
 
@@ -163,6 +164,45 @@ async def _a_prompt() -> str:
     return "prompt"
 
 
+async def test_a_preamble_travels_with_the_files_of_the_first_step(node: Node) -> None:
+    journal = await node.worker()
+    await journal.preamble(_a_prompt)
+    await journal.step(tool("write"), World(Performed("ok", workspace={"a.csv": "digest"})))
+
+    assert (await node.worker()).workspace == {"a.csv": "digest"}
+
+
+# ---- the last step -----------------------------------------------------------------------------
+
+
+async def test_the_last_answer_is_written_together_with_the_end() -> None:
+    node = Node(cap="10")
+    journal = await node.worker()
+    last = replace(spent("1"), is_last=True)
+    await journal.step(model(reserve="4"), World(last))
+    assert node.store._nodes[KEY].steps[0].status is StepStatus.PLANNED
+
+    done = SkillCompleted(skill_name="report", output="answer")
+    await journal.finish(Outcome(NodeStatus.COMPLETED, "answer"), done)
+
+    assert node.store._nodes[KEY].steps[0].status is StepStatus.CONFIRMED
+    assert (node.money.reserved, node.money.settled) == dollars(0, 1)
+
+
+@requirement("DUR-1")
+async def test_a_worker_lost_before_the_end_has_lost_its_last_answer_and_it_is_counted() -> None:
+    node, world = Node(cap="10"), World(replace(spent("1"), is_last=True))
+    await (await node.worker()).step(model(reserve="4"), world)
+
+    successor = await node.worker()
+    step = await successor.step(model(reserve="4"), world)
+    await successor.finish(Outcome(NodeStatus.COMPLETED), SkillCompleted(skill_name="report"))
+
+    assert world.count == 2
+    assert step.cost == node.money.settled == 5
+    assert step.is_cost_assumed
+
+
 # ---- several calls at a time -------------------------------------------------------------------
 
 
@@ -205,7 +245,8 @@ async def test_the_record_is_read_in_order(node: Node) -> None:
         await journal.run(slot, World(spent("0.5")))
 
     assert [step.name for step in journal.recorded] == ["left", "right"]
-    assert (journal.cost, journal.usage.model_calls) == (1, 2)
+    assert journal.cost == 1
+    assert journal.usage.model_calls == 2
 
 
 # ---- how a segment ends ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omniforge.agents.runs import TokenUsage
 from omniforge.errors import ModelAuthFailed, PricesInvalid, Rejected
 from omniforge.llm.anthropic import DEFAULT_MODEL
-from omniforge.llm.pricing import Pricing
+from omniforge.llm.pricing import Pricing, worst_case
 from omniforge.llm.protocol import Author, Completion, Message, ToolAnswer, ToolCall, ToolSchema
 from omniforge.llm.providers import make_llm
 from omniforge.llm.tokens import estimate_tokens
@@ -57,6 +57,10 @@ def test_public_prices_know_dates_tiers_and_caches(
 
 
 @requirement("BUD-1")
+def worst(provider: str, model: str, sent: int, longest: int) -> Decimal | None:
+    return worst_case(lambda usage: Pricing().cost(provider, model, usage, LATE), sent, longest)
+
+
 def test_the_default_model_has_a_price() -> None:
     assert cost(DEFAULT_MODEL, TokenUsage(output_tokens=1))
 
@@ -64,19 +68,19 @@ def test_the_default_model_has_a_price() -> None:
 @pytest.mark.parametrize("model", ["", "claude-sonnet-99", "our-own-model"])
 def test_an_unknown_model_has_no_price_rather_than_none_at_all(model: str) -> None:
     assert cost(model, TokenUsage(input_tokens=1)) is None
-    assert Pricing().worst_case("anthropic", model, 1, 1) is None
+    assert worst("anthropic", model, 1, 1) is None
     assert Pricing().cost("nobody", "claude-sonnet-5-5", TokenUsage(), LATE) is None
 
 
 def test_the_offline_model_is_free() -> None:
     assert Pricing().cost("offline", "offline", TokenUsage(input_tokens=9), LATE) == 0
-    assert Pricing().worst_case("offline", "offline", 9, 9) == 0
+    assert worst("offline", "offline", 9, 9) == 0
 
 
 def test_the_worst_case_takes_input_at_its_dearest() -> None:
-    worst = Pricing().worst_case("anthropic", "claude-sonnet-5-5", MILLION, 1_000, LATE)
+    dearest = worst("anthropic", "claude-sonnet-5-5", MILLION, 1_000)
 
-    assert worst == Decimal("2.5") + Decimal("0.01")
+    assert dearest == Decimal("2.5") + Decimal("0.01")
 
 
 COUNTS = st.integers(0, 10**7)
@@ -107,11 +111,11 @@ def test_more_tokens_never_cost_less(
 def test_no_call_costs_more_than_its_worst_case(model: str, usage: TokenUsage) -> None:
     sent = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
     real = cost(model, usage)
-    worst = Pricing().worst_case("anthropic", model, sent, usage.output_tokens, LATE)
+    dearest = worst("anthropic", model, sent, usage.output_tokens)
 
     assert real is not None
-    assert worst is not None
-    assert real <= worst
+    assert dearest is not None
+    assert real <= dearest
 
 
 # ---- a company's own prices ------------------------------------------------------------------
@@ -213,7 +217,7 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 from datetime import datetime, UTC
 from omniforge.agents.runs import TokenUsage
-from omniforge.llm.pricing import Pricing
+from omniforge.llm.pricing import Pricing, worst_case
 usage, at = TokenUsage(input_tokens=1), datetime(2026, 11, 1, tzinfo=UTC)
 assert Pricing().cost("anthropic", "claude-sonnet-5-5", usage, at)
 assert Pricing().cost("anthropic", "claude-unheard-of", usage, at) is None

@@ -12,10 +12,9 @@ from omniforge.skills import (
     ContextLoader,
     SkillParser,
     StringSubstitutor,
-    prepare,
     standard_variables,
 )
-from tests.skills.making import a_skill, folder
+from tests.skills.making import folder
 from tests.support.requirements import requirement
 
 
@@ -87,25 +86,3 @@ def test_supporting_files_are_listed_with_their_size_and_without_skill_md() -> N
     skill = SkillParser().parse(folder() | {"scripts/b.py": b"12", "a.md": b"1"}, "weekly-report")
 
     assert ContextLoader().listing(skill) == "- a.md (1 bytes)\n- scripts/b.py (2 bytes)"
-
-
-class ShoutingInjector:
-    async def inject(self, text: str) -> str:
-        return text.replace("!`echo $ARGUMENTS`", "ECHOED $ARGUMENTS")
-
-
-@requirement("SKL-4")
-async def test_commands_are_injected_before_arguments_are_filled_in() -> None:
-    skill = a_skill(body="!`echo $ARGUMENTS`", files={"a.md": b"1"})
-
-    prepared = await prepare(skill, "!`rm`", {}, ShoutingInjector())
-
-    assert prepared.instructions == "ECHOED !`rm`"
-    assert [file.path for file in prepared.files] == ["a.md"]
-
-
-@requirement("SKL-4")
-async def test_without_a_sandbox_commands_stay_text() -> None:
-    prepared = await prepare(a_skill(body="!`date`"), "", {})
-
-    assert prepared.instructions == "!`date`"

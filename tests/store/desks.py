@@ -23,9 +23,11 @@ class Desk(Protocol):
     """One run's journal."""
 
     run_id: str
-    store: JournalStore
 
-    async def money(self) -> tuple[Decimal, Decimal]: ...
+    @property
+    def store(self) -> JournalStore: ...
+
+    async def money(self) -> tuple[Decimal, ...]: ...
 
     async def events(self) -> list[Event]: ...
 
@@ -39,7 +41,7 @@ class MemoryDesk:
         self._stream = self.store.streams[self.run_id]
         self._stream.cap = cap
 
-    async def money(self) -> tuple[Decimal, Decimal]:
+    async def money(self) -> tuple[Decimal, ...]:
         return self._stream.reserved, self._stream.settled
 
     async def events(self) -> list[Event]:
@@ -55,7 +57,7 @@ class SqlDesk:
         self._tenant, self.run_id = tenant, run_id
         self.store = tenant.mine.journal
 
-    async def money(self) -> tuple[Decimal, Decimal]:
+    async def money(self) -> tuple[Decimal, ...]:
         query = select(streams.c.reserved, streams.c.settled).where(streams.c.id == self.run_id)
         row = await self._tenant.store.database.read(lambda c: c.execute(query).one())
         return row.reserved, row.settled

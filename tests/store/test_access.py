@@ -11,8 +11,12 @@ from omniforge.store.tables import api_keys, metadata
 from tests.store.making import Tenant, add_member
 
 
+async def a_key(tenant: Tenant, owner: Principal, name: str = "laptop") -> str:
+    return await tenant.store.database.write(lambda c: create_key(c, owner, name))
+
+
 async def test_a_key_tells_whose_it_is(tenant: Tenant) -> None:
-    key = await tenant.store.database.write(lambda c: create_key(c, tenant.owner, "laptop"))
+    key = await a_key(tenant, tenant.owner)
 
     assert key.startswith(KEY_PREFIX)
     assert await tenant.store.authenticate(key) == tenant.owner
@@ -21,7 +25,7 @@ async def test_a_key_tells_whose_it_is(tenant: Tenant) -> None:
 async def test_a_member_has_the_role_of_the_membership(tenant: Tenant) -> None:
     viewer = Principal(tenant.id, new_id("us"), Role.VIEWER)
     await tenant.store.database.write(lambda c: add_member(c, viewer))
-    key = await tenant.store.database.write(lambda c: create_key(c, viewer, "laptop"))
+    key = await a_key(tenant, viewer)
 
     assert await tenant.store.authenticate(key) == viewer
 
@@ -33,10 +37,7 @@ async def test_a_key_we_do_not_know_opens_nothing(tenant: Tenant, wrong: str) ->
 
 
 async def test_a_revoked_key_opens_nothing_and_the_others_go_on(tenant: Tenant) -> None:
-    lost, kept = [
-        await tenant.store.database.write(lambda c, n=name: create_key(c, tenant.owner, n))
-        for name in ("lost", "kept")
-    ]
+    lost, kept = [await a_key(tenant, tenant.owner, name) for name in ("lost", "kept")]
     revoke = update(api_keys).where(api_keys.c.name == "lost", api_keys.c.tenant_id == tenant.id)
     await tenant.store.database.write(lambda c: c.execute(revoke.values(revoked_at=clock.now())))
 
@@ -46,7 +47,7 @@ async def test_a_revoked_key_opens_nothing_and_the_others_go_on(tenant: Tenant) 
 
 
 async def test_the_key_itself_is_in_no_column_of_any_table(tenant: Tenant) -> None:
-    key = await tenant.store.database.write(lambda c: create_key(c, tenant.owner, "laptop"))
+    key = await a_key(tenant, tenant.owner)
 
     def everything(connection: Connection) -> str:
         return "".join(

@@ -1,15 +1,39 @@
 """Agents and their versions, each tenant for itself."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from omniforge import clock
-from omniforge.agents.config import AgentStatus, SharingLevel, SkillReference, UsageStats
+from omniforge.agents.config import (
+    AgentConfig,
+    AgentStatus,
+    SharingLevel,
+    SkillReference,
+    UsageStats,
+)
 from omniforge.agents.runs import RunStatus
-from omniforge.errors import AgentNotFound
+from omniforge.agents.versions import AgentVersion
+from omniforge.errors import AgentChanged, AgentNotFound
 from tests.store.making import Tenant, a_version, an_agent
 from tests.support.requirements import requirement
+
+
+async def get(tenant: Tenant, agent_id: str) -> AgentConfig:
+    return await tenant.mine.read(lambda db: db.agents.get(agent_id))
+
+
+async def name_of(tenant: Tenant, agent_id: str) -> str:
+    return (await tenant.mine.read(lambda db: db.agents.name_and_version(agent_id)))[0]
+
+
+async def change(tenant: Tenant, agent: AgentConfig, version: AgentVersion | None) -> None:
+    await tenant.mine.write(lambda db: db.agents.change(agent, 1, version))
+
+
+async def switch(tenant: Tenant, agent_id: str, status: AgentStatus) -> None:
+    await tenant.mine.write(lambda db: db.agents.set_status(agent_id, status))
 
 
 async def test_an_agent_comes_back_in_every_detail(tenant: Tenant) -> None:
@@ -27,33 +51,50 @@ async def test_an_agent_comes_back_in_every_detail(tenant: Tenant) -> None:
     )
     await tenant.mine.write(lambda db: db.agents.add(agent, a_version(agent)))
 
-    assert await tenant.mine.read(lambda db: db.agents.get(agent.id)) == agent
+    assert await get(tenant, agent.id) == agent
 
 
 async def test_a_version_stays_as_it_was_when_the_agent_changes(tenant: Tenant) -> None:
     agent = an_agent(tenant.id, (SkillReference(name="read"),), cap="1")
     await tenant.mine.write(lambda db: db.agents.add(agent, a_version(agent)))
     changed = an_agent(tenant.id, (SkillReference(name="send"),), id=agent.id, version=2)
-    await tenant.mine.write(lambda db: db.agents.add_version(a_version(changed)))
-    await tenant.mine.write(lambda db: db.agents.replace(changed))
+    await change(tenant, changed, a_version(changed))
 
     first = await tenant.mine.read(lambda db: db.agents.version(agent.id, 1))
     second = await tenant.mine.read(lambda db: db.agents.version(agent.id, 2))
 
     assert first == a_version(agent)
     assert second == a_version(changed)
+    assert (await get(tenant, agent.id)).skills == changed.skills
 
 
-async def test_a_changed_agent_is_what_is_read_from_then_on(tenant: Tenant) -> None:
+async def test_a_change_without_a_new_version_keeps_the_old_one(tenant: Tenant) -> None:
+    agent = await get(tenant, await tenant.agent())
+    renamed = agent.model_copy(update={"name": "monthly", "updated_at": clock.now()})
+    await change(tenant, renamed, None)
+
+    assert await get(tenant, agent.id) == renamed
+
+
+async def test_of_two_changes_of_one_version_the_later_is_refused(tenant: Tenant) -> None:
+    agent = await get(tenant, await tenant.agent())
+    changes = [agent.model_copy(update={"name": name, "version": 2}) for name in ("one", "two")]
+
+    outcomes = await asyncio.gather(
+        *(change(tenant, each, a_version(each)) for each in changes), return_exceptions=True
+    )
+
+    assert sorted(type(each).__name__ for each in outcomes) == ["AgentChanged", "NoneType"]
+
+
+async def test_a_status_can_be_switched_until_the_agent_is_archived(tenant: Tenant) -> None:
     agent_id = await tenant.agent()
-    agent = await tenant.mine.read(lambda db: db.agents.get(agent_id))
-    changed = agent.model_copy(update={"name": "monthly", "status": AgentStatus.PAUSED})
-    await tenant.mine.write(lambda db: db.agents.replace(changed))
+    for status in (AgentStatus.PAUSED, AgentStatus.ACTIVE, AgentStatus.ARCHIVED):
+        await switch(tenant, agent_id, status)
+        assert (await get(tenant, agent_id)).status is status
 
-    found = await tenant.mine.read(lambda db: db.agents.get(agent_id))
-
-    assert (found.name, found.status) == ("monthly", AgentStatus.PAUSED)
-    assert found.updated_at > agent.updated_at
+    with pytest.raises(AgentChanged):
+        await switch(tenant, agent_id, AgentStatus.ACTIVE)
 
 
 async def test_another_tenants_agent_and_a_missing_one_are_the_same_answer(tenant: Tenant) -> None:
@@ -62,9 +103,9 @@ async def test_another_tenants_agent_and_a_missing_one_are_the_same_answer(tenan
     answers = []
     for wanted in (agent_id, "ag_missing"):
         with pytest.raises(AgentNotFound) as refusal:
-            await stranger.mine.read(lambda db, wanted=wanted: db.agents.get(wanted))
+            await get(stranger, wanted)
         with pytest.raises(AgentNotFound):
-            await stranger.mine.read(lambda db, wanted=wanted: db.agents.name_and_version(wanted))
+            await name_of(stranger, wanted)
         answers.append(refusal.value.message.replace(wanted, "?"))
 
     assert answers[0] == answers[1]
@@ -73,11 +114,14 @@ async def test_another_tenants_agent_and_a_missing_one_are_the_same_answer(tenan
 async def test_a_stranger_changes_and_counts_nothing(tenant: Tenant) -> None:
     stranger, agent_id = await Tenant.new(tenant.store), await tenant.agent()
     await tenant.ended(agent_id)
-    agent = await tenant.mine.read(lambda db: db.agents.get(agent_id))
+    agent = await get(tenant, agent_id)
 
-    await stranger.mine.write(lambda db: db.agents.replace(agent.model_copy(update={"name": "x"})))
+    with pytest.raises(AgentChanged):
+        await change(stranger, agent.model_copy(update={"name": "x"}), None)
+    with pytest.raises(AgentChanged):
+        await switch(stranger, agent_id, AgentStatus.ARCHIVED)
 
-    assert await tenant.mine.read(lambda db: db.agents.get(agent_id)) == agent
+    assert await get(tenant, agent_id) == agent
     assert await stranger.mine.read(lambda db: db.agents.usage([agent_id])) == {}
     assert (await stranger.mine.read(lambda db: db.agents.page(9, None, None))).items == []
 

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from omniforge import clock
 from omniforge.errors import StorageUnavailable
 from omniforge.identity import new_id
+from omniforge.store import bootstrap
 from omniforge.store.database import SqliteDatabase, Work, open_database
-from omniforge.store.store import Store
+from omniforge.store.store import Store, open_store
 from omniforge.store.tables import users
 from tests.support.postgres import PostgresServer
 
@@ -195,8 +196,8 @@ def _rows(connection: Connection) -> int:
 
 
 async def test_a_broken_statement_stays_what_it_is(store: Store) -> None:
-    with pytest.raises(Exception, match="no_such_table") as failure:
-        await store.database.write(lambda c: c.execute(text("SELECT * FROM no_such_table")))
+    with pytest.raises(Exception, match="no_such_column") as failure:
+        await store.database.write(lambda c: c.execute(text("SELECT no_such_column FROM users")))
 
     assert not isinstance(failure.value, StorageUnavailable)
 
@@ -211,3 +212,15 @@ async def test_who_writes_after_the_end_is_told_so_and_does_not_wait_forever(
     async with asyncio.timeout(5):
         with pytest.raises(RuntimeError):
             await database.write(_rows)
+
+
+async def test_a_database_that_nobody_migrated_is_storage_unavailable(
+    database_url: str, tmp_path: Path
+) -> None:
+    store = open_store(database_url, tmp_path)
+    with pytest.raises(StorageUnavailable):
+        await store.check()
+    await bootstrap.prepare(database_url)
+
+    await store.check()
+    await store.close()

@@ -13,6 +13,7 @@ from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import BudgetExceeded, Fenced
 from omniforge.journal.ports import Decision, NodeStatus, Outcome, Transition
 from omniforge.journal.steps import EffectClass, Fence, NodeKey, StepKind, StepStatus
+from tests.journal.making import dollars
 from tests.store.desks import Desk, a_desk, claim
 from tests.store.making import a_step, an_event, later, waiting
 from tests.support.requirements import requirement
@@ -63,7 +64,7 @@ async def test_a_zombie_cannot_write_after_its_successor_claimed(desk: Desk) -> 
         await commit(desk, change, FIRST)
 
     assert list((await claim(desk, 3)).steps) == []
-    assert await desk.money() == (0, 0)
+    assert await desk.money() == dollars(0, 0)
     assert "late" not in str(await desk.events())
 
 
@@ -203,10 +204,10 @@ async def test_the_workspace_is_what_the_last_transition_that_had_one_said(desk:
 async def test_money_moves_with_its_transition(desk: Desk) -> None:
     await claim(desk, 1)
     await commit(desk, Transition(reserve=Decimal(4)))
-    assert await desk.money() == (4, 0)
+    assert await desk.money() == dollars(4, 0)
 
     await commit(desk, Transition(release=Decimal(4), settle=Decimal("1.000000001")))
-    assert await desk.money() == (0, Decimal("1.000000001"))
+    assert await desk.money() == dollars(0, "1.000000001")
 
 
 @requirement("BUD-2")
@@ -228,7 +229,7 @@ async def test_what_does_not_fit_under_the_cap_writes_nothing_at_all(desk: Desk)
 
     found = await claim(desk, 2)
     assert (list(found.steps), found.workspace, found.active, found.outcome) == ([], None, 0, None)
-    assert await desk.money() == (8, 0)
+    assert await desk.money() == dollars(8, 0)
     assert len(await desk.events()) == told + 1  # the second claim's own
 
 
@@ -237,7 +238,7 @@ async def test_what_fits_exactly_is_taken(desk: Desk) -> None:
     await commit(desk, Transition(reserve=Decimal(10)))
     await commit(desk, Transition(release=Decimal(10), settle=Decimal(3), reserve=Decimal(7)))
 
-    assert await desk.money() == (7, 3)
+    assert await desk.money() == dollars(7, 3)
 
 
 async def test_of_many_reservations_only_as_many_succeed_as_there_is_money(desk: Desk) -> None:
@@ -255,7 +256,7 @@ async def test_of_many_reservations_only_as_many_succeed_as_there_is_money(desk:
     )
 
     assert sum(isinstance(outcome, BudgetExceeded) for outcome in outcomes) == 9
-    assert await desk.money() == (9, 0)
+    assert await desk.money() == dollars(9, 0)
 
 
 # ---- events ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from omniforge.agents.config import SkillReference
 from omniforge.agents.runs import ErrorInfo, Run, RunStatus, TokenUsage
 from omniforge.errors import ExecutionNotFound, Fenced, IdempotencyConflict, RunFinished
 from omniforge.journal.events import RunStarted
+from omniforge.journal.journal import never
 from omniforge.journal.ports import Transition
 from omniforge.journal.steps import Fence, NodeKey, StepKind, StepStatus
 from omniforge.store.runs import IdempotencyKey, unfinished
@@ -25,6 +26,17 @@ FAILURE = ErrorInfo(code="max_iterations", message="Too many turns.", skill="rep
 async def told(tenant: Tenant, run: Run) -> list[str]:
     events = await tenant.mine.read(lambda db: db.runs.events(run.id, 0, 100))
     return [event.body.type for event in events]
+
+
+async def accept(tenant: Tenant, run: Run, key: IdempotencyKey) -> tuple[Run, bool]:
+    return await tenant.mine.write(lambda db: db.runs.add(run, {}, key))
+
+
+async def mark(tenant: Tenant, run: Run, waiting_for: str | None) -> tuple[RunStatus, str | None]:
+    """What the run shows then."""
+    await tenant.mine.write(lambda db: db.runs.mark_waiting(run.id, waiting_for))
+    found = await tenant.mine.read(lambda db: db.runs.get(run.id))
+    return found.status, found.waiting_for
 
 
 async def finished(
@@ -46,10 +58,7 @@ async def test_the_same_key_with_the_same_body_is_the_same_run(tenant: Tenant) -
     agent, key = await tenant.agent(), IdempotencyKey("key-1", "body")
     first, second = a_run(tenant.id, agent), a_run(tenant.id, agent)
 
-    accepted = [
-        await tenant.mine.write(lambda db, run=run: db.runs.add(run, {}, key))
-        for run in (first, second)
-    ]
+    accepted = [await accept(tenant, run, key) for run in (first, second)]
 
     assert [(run.id, is_new) for run, is_new in accepted] == [(first.id, True), (first.id, False)]
 
@@ -57,19 +66,17 @@ async def test_the_same_key_with_the_same_body_is_the_same_run(tenant: Tenant) -
 async def test_the_same_key_with_another_body_is_a_conflict(tenant: Tenant) -> None:
     agent = await tenant.agent()
     first, second = a_run(tenant.id, agent), a_run(tenant.id, agent)
-    await tenant.mine.write(lambda db: db.runs.add(first, {}, IdempotencyKey("key-1", "a")))
+    await accept(tenant, first, IdempotencyKey("key-1", "a"))
 
     with pytest.raises(IdempotencyConflict):
-        await tenant.mine.write(lambda db: db.runs.add(second, {}, IdempotencyKey("key-1", "b")))
+        await accept(tenant, second, IdempotencyKey("key-1", "b"))
 
 
 async def test_ten_requests_at_once_under_one_key_are_one_run(tenant: Tenant) -> None:
     agent, key = await tenant.agent(), IdempotencyKey("key-1", "body")
     runs = [a_run(tenant.id, agent) for _ in range(10)]
 
-    accepted = await asyncio.gather(
-        *(tenant.mine.write(lambda db, run=run: db.runs.add(run, {}, key)) for run in runs)
-    )
+    accepted = await asyncio.gather(*(accept(tenant, run, key) for run in runs))
 
     assert len({run.id for run, _ in accepted}) == 1
     assert sum(is_new for _, is_new in accepted) == 1
@@ -78,19 +85,18 @@ async def test_ten_requests_at_once_under_one_key_are_one_run(tenant: Tenant) ->
 async def test_two_tenants_may_use_the_same_key(tenant: Tenant) -> None:
     other, key = await Tenant.new(tenant.store), IdempotencyKey("key-1", "body")
     for each in (tenant, other):
-        run = a_run(each.id, await each.agent())
-        _, is_new = await each.mine.write(lambda db, run=run: db.runs.add(run, {}, key))
+        _, is_new = await accept(each, a_run(each.id, await each.agent()), key)
         assert is_new
 
 
 async def test_a_run_taken_back_has_failed_and_its_key_is_free_again(tenant: Tenant) -> None:
     agent, key = await tenant.agent(), IdempotencyKey("key-1", "body")
     first, second = a_run(tenant.id, agent), a_run(tenant.id, agent)
-    await tenant.mine.write(lambda db: db.runs.add(first, {}, key))
+    await accept(tenant, first, key)
 
     assert await tenant.mine.write(lambda db: db.runs.withdraw(first.id, FAILURE))
 
-    _, is_new = await tenant.mine.write(lambda db: db.runs.add(second, {}, key))
+    _, is_new = await accept(tenant, second, key)
     found = await tenant.mine.read(lambda db: db.runs.get(first.id))
     assert is_new
     assert (found.status, found.error) == (
@@ -128,7 +134,7 @@ async def test_beginning_again_changes_nothing(tenant: Tenant) -> None:
 
     again = await tenant.mine.write(lambda db: db.runs.begin(run))
 
-    assert (again.is_final, again.version.version) == (False, 1)
+    assert (again.status, again.version.version) == (RunStatus.RUNNING, 1)
     assert await tenant.mine.read(lambda db: db.runs.get(run.id)) == before
     assert await told(tenant, run) == ["run_started"]
 
@@ -146,8 +152,8 @@ async def test_an_edit_does_not_touch_a_run_that_has_begun(tenant: Tenant) -> No
     agent = await tenant.mine.read(lambda db: db.agents.get(run.agent_id))
     version = await tenant.mine.read(lambda db: db.agents.version(agent.id, 1))
     edited = version.model_copy(update={"version": 2, "skills": version.skills * 2})
-    await tenant.mine.write(lambda db: db.agents.add_version(edited))
-    await tenant.mine.write(lambda db: db.agents.replace(agent.model_copy(update={"version": 2})))
+    newer = agent.model_copy(update={"version": 2})
+    await tenant.mine.write(lambda db: db.agents.change(newer, 1, edited))
 
     begun = await tenant.mine.write(lambda db: db.runs.begin(run))
 
@@ -157,7 +163,7 @@ async def test_an_edit_does_not_touch_a_run_that_has_begun(tenant: Tenant) -> No
 async def test_a_run_that_has_ended_is_final_when_it_is_begun_again(tenant: Tenant) -> None:
     run = await tenant.ended(await tenant.agent())
 
-    assert (await tenant.mine.write(lambda db: db.runs.begin(run))).is_final
+    assert (await tenant.mine.write(lambda db: db.runs.begin(run))).status.is_final
 
 
 # ---- waiting -----------------------------------------------------------------------------------
@@ -165,21 +171,15 @@ async def test_a_run_that_has_ended_is_final_when_it_is_begun_again(tenant: Tena
 
 async def test_a_run_shows_what_it_waits_for_and_that_it_goes_on(tenant: Tenant) -> None:
     run = await tenant.begun()
-    seen = []
-    for waiting_for in ("effect", None):
-        await tenant.mine.write(lambda db, it=waiting_for: db.runs.mark_waiting(run.id, it))
-        found = await tenant.mine.read(lambda db: db.runs.get(run.id))
-        seen.append((found.status, found.waiting_for))
+    seen = [await mark(tenant, run, waiting_for) for waiting_for in ("effect", None)]
 
     assert seen == [(RunStatus.WAITING, "effect"), (RunStatus.RUNNING, None)]
 
 
 async def test_a_final_run_does_not_wait_any_more(tenant: Tenant) -> None:
     run = await tenant.ended(await tenant.agent())
-    await tenant.mine.write(lambda db: db.runs.mark_waiting(run.id, "effect"))
 
-    found = await tenant.mine.read(lambda db: db.runs.get(run.id))
-    assert (found.status, found.waiting_for) == (RunStatus.COMPLETED, None)
+    assert await mark(tenant, run, "effect") == (RunStatus.COMPLETED, None)
 
 
 # ---- what a skill works from -------------------------------------------------------------------
@@ -231,6 +231,17 @@ async def test_a_skill_that_wrote_no_file_hands_on_the_files_it_was_given(tenant
     brief = await tenant.mine.read(lambda db: db.runs.brief(run.id, "sum"))
 
     assert brief.workspace == {"tasks.csv": "d1"}
+
+
+async def test_a_worker_takes_a_skill_and_reads_what_it_works_from_at_once(tenant: Tenant) -> None:
+    run = await tenant.begun()
+    brief, journal = await tenant.mine.open_node(NodeKey(run.id, "report"), Fence(0, 1), never)
+
+    assert brief.input == {"week": 27}
+    assert (journal.fence, journal.outcome, list(journal.recorded)) == (Fence(0, 1), None, [])
+    with pytest.raises(Fenced):
+        await tenant.mine.open_node(NodeKey(run.id, "report"), Fence(0, 1), never)
+    assert await told(tenant, run) == ["run_started", "skill_started"]
 
 
 # ---- the end -----------------------------------------------------------------------------------
@@ -343,7 +354,9 @@ async def test_a_call_whose_worker_died_is_counted_at_its_worst_case_in_the_end(
 
     ((_, step),) = await tenant.mine.read(lambda db: db.runs.steps(run.id))
     assert ended.cost_usd == 4
-    assert (step.cost, step.reserved, step.is_cost_assumed) == (4, 0, True)
+    assert step.cost == 4
+    assert step.reserved == 0
+    assert step.is_cost_assumed
 
 
 async def test_a_run_can_end_before_it_began(tenant: Tenant) -> None:
@@ -408,28 +421,26 @@ async def test_events_are_read_on_from_the_last_one_seen(tenant: Tenant) -> None
     assert [event.seq for event in first + rest] == [1, 2, 3]
 
 
-async def test_unfinished_runs_of_all_tenants_are_found_oldest_first(tenant: Tenant) -> None:
-    other = await Tenant.new(tenant.store)
-    long_ago = clock.now() - timedelta(days=400)
-    old = await other.begun(created_at=long_ago + timedelta(minutes=1))
-    older = await tenant.run(await tenant.agent(), created_at=long_ago)
-    ended = await tenant.run(await tenant.agent(), created_at=long_ago)
+async def test_unfinished_runs_of_all_tenants_are_found_page_by_page(tenant: Tenant) -> None:
+    other, long_ago = await Tenant.new(tenant.store), clock.now() - timedelta(days=400)
+    agent = await tenant.agent()
+    pending, ended = [await tenant.run(agent, created_at=long_ago) for _ in range(2)]
+    running = await other.begun(created_at=long_ago + timedelta(minutes=1))
     await finished(tenant, ended, RunStatus.CANCELLED)
-    young = await tenant.begun()
+    await tenant.begun()  # too young
 
     before = long_ago + timedelta(hours=1)
-    found = [
-        run.id for run in await tenant.store.database.read(lambda c: unfinished(c, before, 99))
-    ]
-    first = await tenant.store.database.read(lambda c: unfinished(c, before, 1))
 
-    assert [run for run in found if run in {old.id, older.id, ended.id, young.id}] == [
-        older.id,
-        old.id,
-    ]
-    assert len(first) == 1
-    await finished(other, old, RunStatus.CANCELLED)
-    await finished(tenant, older, RunStatus.CANCELLED)
+    async def next_one(after: str) -> list[str]:
+        page = await tenant.store.database.read(lambda c: unfinished(c, before, after, 1))
+        return [run.id for run in page]
+
+    first, second = sorted([pending.id, running.id])
+    assert await next_one("") == [first]
+    assert await next_one(first) == [second]
+    assert await next_one(second) == []
+    await finished(tenant, pending, RunStatus.CANCELLED)  # others share the database
+    await finished(other, running, RunStatus.CANCELLED)
 
 
 async def test_another_tenants_run_and_a_missing_one_are_the_same_answer(tenant: Tenant) -> None:

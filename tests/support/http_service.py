@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-import uvicorn
-
 from tests.support.ports import free_port
+from tests.support.servers import serving
 
 Receive = Callable[[], Awaitable[dict[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -20,12 +19,8 @@ class CountingHttpService:
         self.commits: set[str] = set()
         self._held = False
         self._news = asyncio.Condition()
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}/orders"
-        self._server = uvicorn.Server(
-            uvicorn.Config(self._app, port=port, log_config=None, interface="asgi3")
-        )
-        self._server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/orders"
 
     def hold_next(self) -> None:
         """The next request is committed and never answered."""
@@ -36,15 +31,12 @@ class CountingHttpService:
             await self._news.wait_for(lambda: len(self.requests) >= count)
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            await asyncio.sleep(0.01)
+        self._serving = serving(self._app, self._port)
+        await self._serving.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._server.force_exit = True
-        await self._task
+        await self._serving.__aexit__(None, None, None)
 
     async def _app(self, scope: dict[str, object], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

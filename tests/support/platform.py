@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
+import pytest
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from api.app import create_app
@@ -24,6 +25,7 @@ from omniforge.tools.protocol import Tool
 from tests.support.effects import CountingService
 from tests.support.ports import free_port
 from tests.support.scripted import ScriptedLLM
+from tests.support.servers import serving
 from worker.main import make_worker
 from workflows.wire import register_search_attributes, run_workflow_id
 
@@ -105,6 +107,19 @@ class Platform:
         return run_workflow_id(self.tenant_id, execution_id)
 
 
+@contextlib.asynccontextmanager
+async def _serving_api(settings: Settings, temporal_address: str) -> AsyncIterator[None]:
+    """The API reads Temporal's address when it starts; later tests must not inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_ADDRESS", temporal_address)
+        server = serving(create_app(settings), settings.port)
+        await server.__aenter__()
+    try:
+        yield
+    finally:
+        await server.__aexit__(None, None, None)
+
+
 def skill(name: str, body: str = "1. Answer: done", order: int = 1, **more: Any) -> dict[str, Any]:
     """A skill in the form the API takes. `allowed` becomes its allowed-tools."""
     allowed = more.pop("allowed", None)
@@ -121,8 +136,6 @@ async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=300"),
         *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=300"),
     ]
-    from temporalio.contrib.pydantic import pydantic_data_converter
-
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(find_binary()),
         dev_server_extra_args=options,
@@ -155,7 +168,7 @@ async def running_platform(
     client = temporal.client
     headers = {"Authorization": f"Bearer {credentials.api_key}"}
     async with (
-        serving(settings, client.service_client.config.target_host),
+        _serving_api(settings, client.service_client.config.target_host),
         httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as api,
     ):
         platform = Platform(api, store, client, credentials.tenant_id)
@@ -163,26 +176,3 @@ async def running_platform(
         async with make_worker(client, store, platform.model, settings, extra):
             yield platform
     await store.close()
-
-
-@contextlib.asynccontextmanager
-async def serving(settings: Settings, temporal_address: str) -> AsyncIterator[None]:
-    import os
-
-    os.environ["TEMPORAL_ADDRESS"] = temporal_address
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings), port=settings.port, log_config=None, timeout_graceful_shutdown=1
-        )
-    )
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:
-            assert not task.done(), "the API did not start"
-            await asyncio.sleep(0.02)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task

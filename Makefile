@@ -32,10 +32,10 @@ up: $(STAMP) ## Start Temporal, worker and API on this machine and keep them run
 	@$(BIN)/python -m dev up
 
 test: $(STAMP) ## Run the tests (under five minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-pg: $(STAMP) ## Run only the tests that use PostgreSQL
-	@$(BIN)/python -m pytest -m postgres --no-cov
+	@$(BIN)/python -m pytest -m postgres
 
 check: lint types layers unused docs-check ## Everything CI runs except the tests
 

@@ -98,18 +98,14 @@ RUNNING = {
         "Skills without a dependency on each other run side by side.", "a limit on how many do"
     ),
     "FR-12": not_yet("Rules, not the model, decide whether a skill runs.", "no conditions yet"),
-    "EXE-1": not_yet(
-        "The engine runs an agent or one skill and tells of each skill's beginning and end.",
-        "no test names it",
+    "EXE-1": proven(
+        "The engine runs an agent or one skill and tells of each skill's beginning and end."
     ),
     "EXE-2": proven("A run's row tells its status, its skills' results, usage, cost and error."),
     "EXE-3": not_yet("A test runner gives dry runs and integration tests.", "no dry run yet"),
     "EXE-4": proven("A skill that runs out of time ends in order and keeps what it has."),
     "RAC-1": proven("The executor tells what happens and ends with answer, usage and cost."),
-    "RAC-2": partly(
-        "The loop ends on an answer or at a limit, and keeps what there is by then.",
-        "tests of the limits on turns and repetition",
-    ),
+    "RAC-2": proven("The loop ends on an answer or at a limit, and keeps what there is by then."),
     "RAC-3": proven(
         "Failures of models and tools are retried, told to the model, or end the skill."
     ),

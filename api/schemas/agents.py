@@ -1,8 +1,8 @@
 """Agents over HTTP."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
 
 from omniforge.agents.config import (
     AgentConfig,
@@ -13,6 +13,15 @@ from omniforge.agents.config import (
     TriggerType,
     UsageStats,
 )
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL character cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
 
 Files = dict[str, str | dict[str, str]]
 """Relative path -> text, or `{"base64": "..."}` for anything else."""
@@ -34,8 +43,8 @@ class SkillBody(SkillReference, frozen=True):
 class NewAgent(BaseModel, extra="forbid"):
     """An agent to create. `status: active` makes it runnable at once."""
 
-    name: str = Field(min_length=1, max_length=255)
-    description: str = Field(default="", max_length=1024)
+    name: Text = Field(min_length=1, max_length=255)
+    description: Text = Field(default="", max_length=1024)
     skills: list[SkillBody] = Field(default=[], max_length=100)
     trigger_type: Literal[TriggerType.ON_DEMAND] = TriggerType.ON_DEMAND
     limits: AgentLimits = AgentLimits()
@@ -46,8 +55,8 @@ class NewAgent(BaseModel, extra="forbid"):
 class AgentChange(BaseModel, extra="forbid"):
     """What to change. New skills or limits make a new version; runs under way keep theirs."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=255)
-    description: str | None = Field(default=None, max_length=1024)
+    name: Text | None = Field(default=None, min_length=1, max_length=255)
+    description: Text | None = Field(default=None, max_length=1024)
     skills: list[SkillBody] | None = Field(default=None, min_length=1, max_length=100)
     limits: AgentLimits | None = None
 

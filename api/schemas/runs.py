@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.schemas.agents import Files
+from api.schemas.agents import Files, Text
 from omniforge.agents.runs import ErrorInfo, Run, RunStatus, RunTrigger, SkillResult, TokenUsage
 from omniforge.journal.ports import Decision
 from omniforge.journal.steps import Step, StepKind, StepStatus
@@ -126,4 +126,4 @@ class DecisionBody(BaseModel, extra="forbid"):
     """A decision of an effect in doubt: it happened, send it again, or skip it."""
 
     decision: Decision
-    reason: str = Field(default="", max_length=2_000)
+    reason: Text = Field(default="", max_length=2_000)

@@ -267,7 +267,7 @@ class Journal:
         )
         consumed = self._consume(earlier) if earlier else []
         await self._commit(Transition(steps=[step], consumed=consumed))
-        sending = Sending(step.effect_id or "", step.send_by, is_resend=earlier is not None)
+        sending = Sending(step.effect_id or "", step.send_by)
         try:
             async with asyncio.timeout(effect.timeout.total_seconds()):
                 performed = await perform(sending)
@@ -319,7 +319,7 @@ class Journal:
             return await self._send(slot, slot.request.effect, perform, earlier=step)
         if decided.decision is Decision.RESEND:
             # Its tool is gone: what is performed now is the refusal, and that is the answer.
-            refusal = await perform(Sending(step.effect_id or "", is_resend=True))
+            refusal = await perform(Sending(step.effect_id or ""))
             return await self._settle_effect(step, refusal, self._consume(step))
         if decided.decision is Decision.HAPPENED:
             answer = {"confirmed_by": decided.decided_by, "note": decided.note}

@@ -71,7 +71,6 @@ class Sending:
 
     effect_id: str
     send_by: datetime | None = None
-    is_resend: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ BAD_AGENTS: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "x", "skills": [skill("a", depends_on=["b"])]}, 400, "plan_invalid"),
     ({"name": "x", "skills": [{"name": "nowhere-to-be-found"}]}, 404, "skill_not_found"),
     ({"name": "", "skills": [skill("a")]}, 422, "malformed_request"),
+    ({"name": "nul \0", "skills": [skill("a")]}, 422, "malformed_request"),
     ({"name": "x", "skills": [skill("a")], "surprise": 1}, 422, "malformed_request"),
     ({"name": "x", "skills": [skill("a")], "limits": {"budget_usd": -1}}, 422, "malformed_request"),
     ({"name": "x", "skills": [{"name": "Not A Name"}]}, 422, "malformed_request"),

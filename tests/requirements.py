@@ -124,7 +124,10 @@ RUNNING = {
         "approval before a call, edits, reminders",
     ),
     "DUR-5": not_yet("A run can be replayed without a network, and forked.", "not built"),
-    "DUR-6": not_yet("A deploy breaks no run under way.", "no recorded histories are replayed yet"),
+    "DUR-6": partly(
+        "A deploy breaks no run under way.",
+        "histories recorded by earlier versions, and worker versioning",
+    ),
     "BUD-1": partly(
         "Prices by model, date, tier and cache give each step and run its cost.",
         "costs by agent and tenant",

@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -19,22 +19,26 @@ Start = Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """Milliseconds at the median of runs one after another, and runs a second of many at once."""
+class Latency:
+    """Milliseconds at the median: from the accepted start, and from the call that asked for it."""
 
-    accepted_to_result_ms: float
-    call_to_result_ms: float
-    runs_per_second: float
+    accepted_to_result: float
+    call_to_result: float
 
 
-async def measure(temporal: Client, start: Start, sequential: int, at_once: int) -> Numbers:
-    for _ in range(10):
+async def latencies(temporal: Client, a: Start, b: Start, count: int) -> tuple[Latency, Latency]:
+    """Two ways of running in turn, A B A B, so that a neighbour's load falls on both alike."""
+    for start in (a, b) * 10:
         await _one(temporal, start)
-    times = [await _one(temporal, start) for _ in range(sequential)]
-    return Numbers(
+    pairs = [(await _one(temporal, a), await _one(temporal, b)) for _ in range(count)]
+    first, second = zip(*pairs, strict=True)
+    return _median(first), _median(second)
+
+
+def _median(times: Sequence[tuple[float, float]]) -> Latency:
+    return Latency(
         statistics.median(accepted for accepted, _ in times),
         statistics.median(called for _, called in times),
-        await _rate(temporal, start, at_once),
     )
 
 
@@ -47,7 +51,9 @@ async def _one(temporal: Client, start: Start) -> tuple[float, float]:
     return (ended - accepted) * 1000, (ended - called) * 1000
 
 
-async def _rate(temporal: Client, start: Start, count: int) -> float:
+async def rate(temporal: Client, start: Start, count: int) -> float:
+    """Runs a second, of many started at once."""
+
     async def one() -> None:
         await _result(temporal, await start())
 

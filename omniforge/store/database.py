@@ -207,7 +207,8 @@ def _engine(path: Path, begin: str, connections: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # Straight to the driver: as a statement of the toolkit it would cost ten times as much.
+        connection.connection.cursor().execute(begin)
 
     return engine
 

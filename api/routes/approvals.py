@@ -69,6 +69,9 @@ async def decide(
         decided_by=caller.user_id,
         note=body.reason,
     )
+    run = await mine.read(lambda db: db.runs.get(approval.execution_id))
+    if run.status.is_final:
+        raise RunFinished(run.id, run.status)
     await _tell_run(temporal, run_workflow_id(caller.tenant_id, approval.execution_id), decided)
     return await mine.read(lambda db: db.approvals.get(approval_id))
 

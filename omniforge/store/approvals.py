@@ -6,13 +6,14 @@ from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import select, update
 
 from omniforge import clock
+from omniforge.agents.runs import FINAL_STATUSES
 from omniforge.errors import AlreadyDecided, ApprovalNotFound
 from omniforge.journal.events import DecisionMade, NewEvent
 from omniforge.journal.ports import Decision
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, insert_into, page_of
 from omniforge.store.streams import advance
-from omniforge.store.tables import approvals, inbox
+from omniforge.store.tables import agent_executions, approvals, inbox
 
 
 class Approval(BaseModel, frozen=True):
@@ -45,7 +46,14 @@ class ApprovalRepository(Repository):
     def page(self, limit: int, cursor: str | None, is_open: bool) -> Page[Approval]:
         query = select(approvals).where(approvals.c.tenant_id == self._tenant_id)
         if is_open:
-            query = query.where(approvals.c.decision.is_(None))
+            # What a run that has ended once asked needs no answer any more.
+            waiting = select(agent_executions.c.id).where(
+                agent_executions.c.tenant_id == self._tenant_id,
+                agent_executions.c.status.not_in(FINAL_STATUSES),
+            )
+            query = query.where(
+                approvals.c.decision.is_(None), approvals.c.execution_id.in_(waiting)
+            )
         return page_of(
             self._connection,
             query,

@@ -1,7 +1,5 @@
 """Effects whose answer was lost: sent once, or a person is asked."""
 
-import asyncio
-
 from tests.support.platform import Platform, skill
 from tests.support.requirements import requirement
 from tests.support.scripted import answer, calling
@@ -90,9 +88,15 @@ async def test_a_waiting_run_can_be_cancelled(platform: Platform) -> None:
     execution = await platform.start(await platform.agent(skill("poster")))
     await platform.until(execution, {"waiting"})
 
+    asked = (await platform.api.get("/api/v1/approvals")).json()["approvals"]
+    (question,) = [one for one in asked if one["execution_id"] == execution]
+
     await platform.api.post(f"/api/v1/executions/{execution}/cancel")
     run = await platform.ended(execution)
+    still_asked = (await platform.api.get("/api/v1/approvals")).json()["approvals"]
+    late = await platform.api.post(f"/api/v1/approvals/{question['id']}", json={"decision": "skip"})
 
     assert run["status"] == "cancelled"
-    await asyncio.sleep(0)
+    assert question["id"] not in [one["id"] for one in still_asked]
+    assert (late.status_code, late.json()["code"]) == (409, "run_finished")
     assert len(platform.service.posts) == 1

@@ -61,7 +61,8 @@ async def test_a_run_that_waited_for_a_person_replays(platform: Platform) -> Non
     platform.service.lost_answers = 1
     execution = await platform.start(await platform.agent(skill("one")))
     await platform.until(execution, {"waiting"})
-    (question,) = (await platform.api.get("/api/v1/approvals")).json()["approvals"]
+    approvals = (await platform.api.get("/api/v1/approvals")).json()["approvals"]
+    (question,) = [one for one in approvals if one["execution_id"] == execution]
 
     await platform.api.post(f"/api/v1/approvals/{question['id']}", json={"decision": "skip"})
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from temporalio.client import Client
 
 from omniforge.agents.config import AgentConfig
 from omniforge.agents.runs import Run
@@ -53,6 +54,14 @@ async def _own_run(execution_id: str, mine: Mine) -> Run:
 
 
 OwnRun = Annotated[Run, Depends(_own_run)]
+
+
+def _temporal(request: Request) -> Client:
+    client: Client = request.app.state.temporal
+    return client
+
+
+Temporal = Annotated[Client, Depends(_temporal)]
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]

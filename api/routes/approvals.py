@@ -3,12 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from activities.payloads import Decided
-from api.dependencies import Caller, Cursor, Limit, Mine
+from api.dependencies import Caller, Cursor, Limit, Mine, Temporal
 from api.errors import responses
 from api.schemas.runs import ApprovalList, DecisionBody
 from omniforge.errors import (
@@ -28,11 +28,6 @@ router = APIRouter(
 
 # An update needs a worker; longer than this a person should not stare at a button.
 DECIDE_TIMEOUT = 15.0
-
-
-def _temporal(request: Request) -> Client:
-    client: Client = request.app.state.temporal
-    return client
 
 
 @router.get("")
@@ -56,7 +51,7 @@ async def decide(
     body: DecisionBody,
     mine: Mine,
     caller: Caller,
-    temporal: Annotated[Client, Depends(_temporal)],
+    temporal: Temporal,
 ) -> Approval:
     """Decide an effect in doubt: `happened`, `resend` or `skip`. The run goes on at once."""
     approval = await mine.read(lambda db: db.approvals.get(approval_id))

@@ -5,14 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.dependencies import AllData, Caller, Cursor, Limit, Mine, OwnAgent, OwnRun
+from api.dependencies import AllData, Caller, Cursor, Limit, Mine, OwnAgent, OwnRun, Temporal
 from api.errors import responses
 from api.launch import Launch, Order
 from api.schemas.runs import (
-    Artifact,
     ArtifactList,
     Execution,
     ExecutionList,
@@ -23,6 +21,7 @@ from api.schemas.runs import (
 )
 from api.sse import tail
 from omniforge.agents.runs import Run, RunStatus
+from omniforge.client import models
 from omniforge.errors import (
     AgentNotActive,
     AgentNotFound,
@@ -54,11 +53,6 @@ def _launch(request: Request) -> Launch:
 def _bell(request: Request) -> Bell:
     bell: Bell = request.app.state.bell
     return bell
-
-
-def _temporal(request: Request) -> Client:
-    client: Client = request.app.state.temporal
-    return client
 
 
 class Links:
@@ -170,7 +164,9 @@ async def list_artifacts(run: OwnRun, mine: Mine) -> ArtifactList:
     """The files of a run, as its skills left them."""
     files = await mine.read(lambda db: db.runs.files(run.id))
     return ArtifactList(
-        artifacts=[Artifact(path=path, digest=digest) for path, digest in sorted(files.items())]
+        artifacts=[
+            models.Artifact(path=path, digest=digest) for path, digest in sorted(files.items())
+        ]
     )
 
 
@@ -196,7 +192,7 @@ async def get_artifact(path: str, run: OwnRun, mine: Mine, store: AllData) -> Re
     status_code=202,
     responses=responses(ExecutionNotFound, RunFinished, TemporalUnavailable),
 )
-async def cancel_run(run: OwnRun, temporal: Annotated[Client, Depends(_temporal)]) -> RunAccepted:
+async def cancel_run(run: OwnRun, temporal: Temporal) -> RunAccepted:
     """Ask a run to stop. It ends as `cancelled` and keeps what it has recorded."""
     if run.status.is_final:
         raise RunFinished(run.id, run.status)

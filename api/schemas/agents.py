@@ -2,17 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from omniforge.agents.config import (
     AgentConfig,
     AgentLimits,
     AgentStatus,
-    SharingLevel,
     SkillReference,
     TriggerType,
     UsageStats,
 )
+from omniforge.client import models
 
 
 def _without_nul(text: str) -> str:
@@ -67,25 +67,8 @@ class AgentChange(BaseModel, extra="forbid"):
         return self
 
 
-class AgentBody(BaseModel):
+class AgentBody(models.Agent):
     """An agent as it stands now."""
-
-    id: str
-    name: str
-    description: str
-    status: AgentStatus
-    trigger_type: TriggerType
-    schedule: str | None
-    skills: tuple[SkillReference, ...]
-    integrations: tuple[str, ...]
-    limits: AgentLimits
-    version: int
-    sharing_level: SharingLevel
-    created_by: str
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    last_run: AwareDatetime | None
-    usage_stats: UsageStats
 
     @classmethod
     def of(cls, agent: AgentConfig, usage: UsageStats | None) -> "AgentBody":

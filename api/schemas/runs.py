@@ -1,14 +1,14 @@
 """Runs, their steps, events and files over HTTP."""
 
-from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.schemas.agents import Files, Text
-from omniforge.agents.runs import ErrorInfo, Run, RunStatus, RunTrigger, SkillResult, TokenUsage
+from omniforge.agents.runs import Run
+from omniforge.client import models
 from omniforge.journal.ports import Decision
-from omniforge.journal.steps import Step, StepKind, StepStatus
+from omniforge.journal.steps import Step
 from omniforge.store.approvals import Approval
 
 
@@ -19,32 +19,12 @@ class RunRequest(BaseModel, extra="forbid"):
     files: Files = {}
 
 
-class RunAccepted(BaseModel):
-    execution_id: str
-    status: RunStatus
+class RunAccepted(models.StartedRun):
+    """A run that the platform has accepted and will not lose."""
 
 
-class Execution(BaseModel):
+class Execution(models.Run):
     """A run. `error` says what went wrong; `error_code` is stable, `error_skill` is where."""
-
-    id: str
-    agent_id: str
-    agent_version: int | None
-    status: RunStatus
-    waiting_for: str | None
-    trigger_type: RunTrigger
-    triggered_by: str
-    created_at: AwareDatetime
-    started_at: AwareDatetime | None
-    completed_at: AwareDatetime | None
-    result: Any
-    error: str | None
-    error_code: str | None
-    error_skill: str | None
-    skill_results: tuple[SkillResult, ...]
-    usage: TokenUsage
-    cost_usd: Decimal
-    temporal_url: str
 
     @classmethod
     def of(cls, run: Run, temporal_url: str) -> "Execution":
@@ -65,30 +45,9 @@ class ExecutionList(BaseModel):
     next_cursor: str | None
 
 
-class StepBody(BaseModel):
+class StepBody(models.Step):
     """One entry of the journal. `attempt` is the attempt that recorded it: rising numbers tell of a
     worker that was lost in between."""
-
-    node: str
-    step: int
-    kind: StepKind
-    name: str
-    status: StepStatus
-    arguments: Any
-    answer: Any
-    error: ErrorInfo | None
-    effect_class: str | None
-    effect_id: str | None
-    sends: int
-    model: str | None
-    usage: TokenUsage
-    cost_usd: Decimal
-    is_cost_assumed: bool
-    segment: int
-    attempt: int
-    hash: str
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
 
     @classmethod
     def of(cls, node: str, step: Step) -> "StepBody":
@@ -108,13 +67,8 @@ class StepList(BaseModel):
     steps: list[StepBody]
 
 
-class Artifact(BaseModel):
-    path: str
-    digest: str
-
-
 class ArtifactList(BaseModel):
-    artifacts: list[Artifact]
+    artifacts: list[models.Artifact]
 
 
 class ApprovalList(BaseModel):

@@ -24,8 +24,9 @@ from omniforge.execution.events import (
 )
 from omniforge.execution.prompt import output_of, system_prompt
 from omniforge.execution.reasoning import ModelFailed, ReasoningEngine
+from omniforge.journal.doubt import PersonNeeded
 from omniforge.journal.events import EventBody, SkillCompleted, SkillFailed, SkillWaiting
-from omniforge.journal.journal import Interrupted, Journal, PersonNeeded
+from omniforge.journal.journal import Interrupted, Journal
 from omniforge.journal.memory import MemoryBlobs
 from omniforge.journal.ports import NodeStatus, Outcome
 from omniforge.journal.steps import StepStatus

@@ -4,13 +4,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from omniforge import clock
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import JournalDiverged, OutcomeUnknown
-from omniforge.journal.events import EventBody, NewEvent, SkillResumed, SkillStarted, Wait
+from omniforge.journal.doubt import (
+    PersonNeeded,
+    is_key_known,
+    look_up,
+    question_of,
+    sleep_until,
+    wait_id,
+)
+from omniforge.journal.events import EventBody, NewEvent, SkillResumed, SkillStarted
 from omniforge.journal.ports import (
     Announce,
     Decision,
@@ -25,7 +33,6 @@ from omniforge.journal.steps import (
     Effect,
     EffectClass,
     Fence,
-    Find,
     Json,
     NodeKey,
     Perform,
@@ -44,14 +51,6 @@ from omniforge.journal.steps import (
 # A service that stays silent this often will not be mended by a machine; a person is asked.
 MAX_SENDS = 4
 RESEND_PAUSE = 0.25
-
-
-class PersonNeeded(Exception):
-    """Effects are in doubt in a way no machine can settle. The segment ends and people are asked."""
-
-    def __init__(self, waits: tuple[Wait, ...]) -> None:
-        super().__init__("; ".join(wait.question for wait in waits))
-        self.waits = waits
 
 
 class Interrupted(Exception):
@@ -293,26 +292,26 @@ class Journal:
 
     async def _resolve(self, slot: Slot, step: Step, perform: Perform) -> Step:
         """Find out what became of an effect that was sent, by the rule of its class."""
-        if (decided := self._inbox.get(_wait_id(step))) is not None:
+        if (decided := self._inbox.get(wait_id(step))) is not None:
             return await self._obey(slot, step, decided, perform)
         if step.status is StepStatus.SENT:
             # Its sender may still be alive until then; only afterwards is the wire quiet.
-            await _sleep_until(step.send_by)
+            await sleep_until(step.send_by)
         effect = slot.request.effect
         # Without it the tool, or the right to call it, went away while its effect was in doubt.
         if effect is None or step.sends >= MAX_SENDS:
-            raise PersonNeeded((_question(step),))
+            raise PersonNeeded((question_of(step),))
         pause = RESEND_PAUSE * 2 ** (step.sends - 1)
-        if effect.kind is EffectClass.KEYED and _is_key_known(step, effect):
+        if effect.kind is EffectClass.KEYED and is_key_known(step, effect):
             await asyncio.sleep(pause)
             return await self._send(slot, effect, perform, earlier=step)
         if effect.kind is EffectClass.FINDABLE and effect.find and effect.visible_after:
             await asyncio.sleep(pause)
-            found = await _look_up(step, effect, effect.find, effect.visible_after)
+            found = await look_up(step, effect, effect.find, effect.visible_after)
             if found is not None:
                 return await self._settle_effect(step, found)
             return await self._send(slot, effect, perform, earlier=step)
-        raise PersonNeeded((_question(step),))
+        raise PersonNeeded((question_of(step),))
 
     async def _obey(self, slot: Slot, step: Step, decided: InboxItem, perform: Perform) -> Step:
         if decided.decision is Decision.RESEND and slot.request.effect is not None:
@@ -333,7 +332,7 @@ class Journal:
         return await self._settle_effect(step, performed, self._consume(step))
 
     def _consume(self, step: Step) -> list[str]:
-        item = self._inbox.pop(_wait_id(step), None)
+        item = self._inbox.pop(wait_id(step), None)
         return [item.id] if item else []
 
     # ---- the record --------------------------------------------------------------------------
@@ -422,45 +421,3 @@ def _settled(step: Step, performed: Performed, at: datetime) -> Step:
         workspace=performed.workspace,
         ended_at=at,
     )
-
-
-def _wait_id(step: Step) -> str:
-    """One question a sending: when it is sent again and in doubt again, that is a new question."""
-    return f"{step.effect_id}.{step.sends}"
-
-
-def _question(step: Step) -> Wait:
-    return Wait(
-        kind="effect",
-        id=_wait_id(step),
-        question=f"{step.name} was sent at {step.sent_at:%Y-%m-%d %H:%M:%S} UTC and nobody knows whether"
-        " it arrived. Did it happen?",
-    )
-
-
-def _is_key_known(step: Step, effect: Effect) -> bool:
-    """Whether the provider still knows the key when the next sending arrives, however late."""
-    if effect.key_lifetime is None or step.sent_at is None:
-        return False
-    return clock.now() + effect.timeout < step.sent_at + effect.key_lifetime
-
-
-async def _look_up(
-    step: Step, effect: Effect, find: Find, visible_after: timedelta
-) -> Performed | None:
-    """What a lookup says once it is sure to see the last sending.
-
-    Raises:
-        PersonNeeded: The lookup itself failed, so nobody knows.
-    """
-    await _sleep_until((step.send_by or clock.now()) + visible_after)
-    try:
-        async with asyncio.timeout(effect.timeout.total_seconds()):
-            return await find(step.effect_id or "")
-    except (OutcomeUnknown, TimeoutError):
-        raise PersonNeeded((_question(step),)) from None
-
-
-async def _sleep_until(moment: datetime | None) -> None:
-    if moment is not None:
-        await asyncio.sleep(max(0.0, (moment - clock.now()).total_seconds()))

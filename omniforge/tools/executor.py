@@ -10,8 +10,9 @@ from typing import Any, Protocol, cast
 
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import Observation, OmniForgeError, OutcomeUnknown, TryAgain
+from omniforge.journal.doubt import PersonNeeded
 from omniforge.journal.events import ToolAnswered
-from omniforge.journal.journal import Journal, PersonNeeded
+from omniforge.journal.journal import Journal
 from omniforge.journal.steps import (
     Effect,
     EffectClass,

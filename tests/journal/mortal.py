@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from omniforge.journal.journal import Journal, PersonNeeded
+from omniforge.journal.doubt import PersonNeeded
+from omniforge.journal.journal import Journal
 from omniforge.journal.memory import MemoryJournalStore
 from omniforge.journal.ports import Announce, Decision, InboxItem, NodeState, Transition
 from omniforge.journal.steps import (

@@ -4,11 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from omniforge.errors import StorageUnavailable
 from omniforge.store import bootstrap
 from omniforge.store.shared_storage import prove_shared
 from omniforge.store.store import Store, open_store
+from omniforge.store.tables import platform_marks
 
 
 async def test_a_second_process_with_the_same_folder_is_welcome(
@@ -18,7 +20,12 @@ async def test_a_second_process_with_the_same_folder_is_welcome(
     await prove_shared(api, "API")
     await prove_shared(worker, "worker")
     await prove_shared(api, "API")
+    marks = await api.database.read(
+        lambda c: c.execute(select(func.count()).select_from(platform_marks)).scalar_one()
+    )
     await _close(api, worker)
+
+    assert marks == 1
 
 
 async def test_a_second_process_with_another_folder_is_refused(

@@ -8,6 +8,7 @@ a statement (docs/decisions/0005 has the numbers).
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,8 @@ Work = Callable[[Connection], T]
 # Measured: beyond this a longer batch no longer lowers the cost a transaction.
 MAX_BATCH = 64
 READERS = 4
+# How long a transaction waits for another process's before it says that the database is locked.
+BUSY_S = 5
 
 _SQLITE_TROUBLE = frozenset(
     {
@@ -193,17 +196,14 @@ def _engine(path: Path, begin: str, connections: int) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _: Any) -> None:
+    def set_up(connection: sqlite3.Connection, _: Any) -> None:
         # The driver must not begin transactions by itself, or BEGIN IMMEDIATE would come too late.
         connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={BUSY_S * 1000}")
+        _write_ahead(connection)
         # NORMAL survives the death of any process; a power cut may lose the last commits.
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "busy_timeout=5000",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
@@ -211,6 +211,23 @@ def _engine(path: Path, begin: str, connections: int) -> Engine:
         connection.connection.cursor().execute(begin)
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to a write-ahead log. Only a new file's first connections have to.
+
+    They wait for each other here: for this one statement SQLite ignores the busy time-out.
+    """
+    give_up_at = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > give_up_at:
+                raise
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager

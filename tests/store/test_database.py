@@ -1,6 +1,7 @@
 """Transactions on both databases: one snapshot to read, all or nothing to write."""
 
 import asyncio
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -224,3 +225,18 @@ async def test_a_database_that_nobody_migrated_is_storage_unavailable(
 
     await store.check()
     await store.close()
+
+
+async def test_the_first_connections_to_a_new_file_wait_for_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # what another process holds while it switches the file
+
+    database = open_database(f"sqlite:///{file}")
+    opening = asyncio.create_task(database.write(lambda connection: "written"))
+    await asyncio.sleep(0.2)
+    assert not opening.done()
+    other.close()
+
+    assert await opening == "written"
+    await database.close()

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from omniforge.agents.config import SkillReference
 from omniforge.agents.runs import ErrorInfo, RunStatus, RunTrigger
-from omniforge.journal.events import Wait
+from omniforge.journal.events import WaitKind
 from omniforge.journal.ports import Decision
 
 
@@ -38,11 +38,19 @@ class RunSkill(BaseModel, frozen=True):
     segment: int
 
 
+class OpenWait(BaseModel, frozen=True):
+    """What a skill waits for, without the words: those are in the database."""
+
+    id: str
+    kind: WaitKind
+    tool: str = ""
+
+
 class SegmentResult(BaseModel, frozen=True):
     """How a segment ended. `active_s` is the skill's working time so far, over all its segments."""
 
     status: Literal["done", "waiting", "interrupted", "failed", "timed_out"]
-    waits: tuple[Wait, ...] = ()
+    waits: tuple[OpenWait, ...] = ()
     interruption: str | None = None
     error: ErrorInfo | None = None
     active_s: float = 0.0

@@ -54,7 +54,7 @@ class SkillActivities:
 
 
 def _work(job: RunSkill, brief: "NodeBrief") -> SkillWork:
-    reference, limits = brief.skill.reference, brief.limits
+    reference, limits = brief.skill.reference, brief.version.limits
     return SkillWork(
         tenant_id=job.tenant_id,
         task_id=job.execution_id,
@@ -65,6 +65,7 @@ def _work(job: RunSkill, brief: "NodeBrief") -> SkillWork:
         max_iterations=limits.max_iterations,
         model=reference.model or "",
         has_cap=limits.budget_usd is not None,
+        permissions=brief.version.permissions,
     )
 
 
@@ -108,7 +109,7 @@ def _segment_result(result: "ExecutionResult", journal: Journal) -> SegmentResul
     return SegmentResult.model_validate(
         {
             "status": _STATUSES[result.ending],
-            "waits": result.waits,
+            "waits": [wait.model_dump(include={"id", "kind", "tool"}) for wait in result.waits],
             "interruption": result.interruption,
             "error": result.error,
             "active_s": journal.active_seconds,

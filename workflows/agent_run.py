@@ -154,7 +154,9 @@ class AgentRunWorkflow:
             return
         mine = [wait.id for wait in result.waits]
         self._waits |= {wait.id: wait.kind for wait in result.waits}
-        self._show(skill.id, f"waiting: {result.waits[0].question}")
+        self._show(
+            skill.id, f"waiting: {_WAITING_FOR[result.waits[0].kind]} {result.waits[0].tool}"
+        )
         await self._mark(next(iter(self._waits.values())))
         await workflow.wait_condition(lambda: not any(wait in self._waits for wait in mine))
         await self._mark(next(iter(self._waits.values()), None))
@@ -206,6 +208,13 @@ class AgentRunWorkflow:
         self._progress[node] = state
         lines = (f"- **{name}**: {state}" for name, state in self._progress.items())
         workflow.set_current_details("\n".join(lines))
+
+
+_WAITING_FOR = {
+    "effect": "someone must say whether this took effect:",
+    "approval": "someone must allow a call of",
+    "input": "someone must answer a question of",
+}
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

@@ -131,7 +131,7 @@ async def get_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
 async def change_agent(
     change: AgentChange, agent: OwnAgent, mine: Mine, caller: Caller, pinning: NeedsPinning
 ) -> AgentBody:
-    """Change an agent. New skills or limits make a new version; runs under way keep theirs."""
+    """Change an agent. All but name and description makes a new version; runs keep theirs."""
     _refuse_archived(agent)
     current = await mine.read(lambda db: db.agents.version(agent.id, agent.version))
     pinned = current.skills
@@ -196,6 +196,7 @@ def _new_agent(body: NewAgent, pinned: tuple[PinnedSkill, ...], caller: Principa
         skills=tuple(skill.reference for skill in pinned),
         integrations=tuple(body.integrations),
         limits=body.limits,
+        permissions=body.permissions,
         created_by=caller.user_id,
         created_at=at,
         updated_at=at,
@@ -206,10 +207,12 @@ def _changed(
     agent: AgentConfig, change: AgentChange, pinned: tuple[PinnedSkill, ...]
 ) -> AgentConfig:
     update: dict[str, Any] = change.model_dump(exclude_none=True, include={"name", "description"})
-    if change.skills is not None or change.limits is not None:
+    if change.makes_version:
         update["version"] = agent.version + 1
     update["skills"] = tuple(skill.reference for skill in pinned)
     update["limits"] = change.limits or agent.limits
+    if change.permissions is not None:
+        update["permissions"] = change.permissions
     update["updated_at"] = clock.now()
     return agent.model_copy(update=update)
 
@@ -223,6 +226,7 @@ def _version_of(
         version=agent.version,
         skills=pinned,
         limits=agent.limits,
+        permissions=agent.permissions,
         created_by=caller.user_id,
         created_at=agent.updated_at,
     )

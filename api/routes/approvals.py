@@ -8,29 +8,31 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from activities.payloads import Decided
-from api.dependencies import Caller, Cursor, Limit, Mine, Temporal
+from api.dependencies import Caller, Cursor, Limit, Mine, OwnRun, Temporal
 from api.errors import responses
-from api.schemas.runs import ApprovalList, DecisionBody
+from api.schemas.runs import AnswerBody, ApprovalList, DecisionBody
 from omniforge.errors import (
     AlreadyDecided,
     ApprovalNotFound,
+    ExecutionNotFound,
+    Rejected,
     RunFinished,
     TemporalUnavailable,
     Unauthenticated,
 )
+from omniforge.journal.ports import DECISIONS, Decision
 from omniforge.store.approvals import Approval
+from omniforge.store.store import TenantStore
 from workflows.agent_run import DECIDE
 from workflows.wire import run_workflow_id
 
-router = APIRouter(
-    prefix="/api/v1/approvals", tags=["approvals"], responses=responses(Unauthenticated)
-)
+router = APIRouter(prefix="/api/v1", tags=["approvals"], responses=responses(Unauthenticated))
 
 # An update needs a worker; longer than this a person should not stare at a button.
 DECIDE_TIMEOUT = 15.0
 
 
-@router.get("")
+@router.get("/approvals")
 async def list_approvals(
     mine: Mine,
     limit: Limit = 50,
@@ -43,8 +45,10 @@ async def list_approvals(
 
 
 @router.post(
-    "/{approval_id}",
-    responses=responses(ApprovalNotFound, AlreadyDecided, RunFinished, TemporalUnavailable),
+    "/approvals/{approval_id}",
+    responses=responses(
+        ApprovalNotFound, AlreadyDecided, Rejected, RunFinished, TemporalUnavailable
+    ),
 )
 async def decide(
     approval_id: str,
@@ -53,10 +57,18 @@ async def decide(
     caller: Caller,
     temporal: Temporal,
 ) -> Approval:
-    """Decide an effect in doubt: `happened`, `resend` or `skip`. The run goes on at once."""
+    """Decide what a run waits for: once, by whoever is first. The run goes on at once."""
     approval = await mine.read(lambda db: db.approvals.get(approval_id))
     if approval.decision is not None:
-        raise AlreadyDecided(approval_id, f"{approval.decision} by {approval.decided_by}")
+        raise AlreadyDecided(
+            approval_id,
+            f"{approval.decision} by {approval.decided_by} at {approval.decided_at:%Y-%m-%d %H:%M} UTC",
+        )
+    if body.decision not in DECISIONS[approval.kind]:
+        raise Rejected(
+            f"{body.decision!r} does not decide an approval of kind {approval.kind!r}; one of"
+            f" {', '.join(DECISIONS[approval.kind])} does."
+        )
     decided = Decided(
         tenant_id=caller.tenant_id,
         approval_id=approval_id,
@@ -64,11 +76,38 @@ async def decide(
         decided_by=caller.user_id,
         note=body.reason,
     )
-    run = await mine.read(lambda db: db.runs.get(approval.execution_id))
+    return await _decided(mine, temporal, approval.execution_id, decided)
+
+
+@router.post(
+    "/executions/{execution_id}/answer",
+    responses=responses(
+        ExecutionNotFound, ApprovalNotFound, Rejected, RunFinished, TemporalUnavailable
+    ),
+)
+async def answer(
+    run: OwnRun, body: AnswerBody, mine: Mine, caller: Caller, temporal: Temporal
+) -> Approval:
+    """Answer the question that a run asks. The run goes on at once."""
+    question = await mine.read(lambda db: db.approvals.open_question(run.id, body.id))
+    decided = Decided(
+        tenant_id=caller.tenant_id,
+        approval_id=question.id,
+        decision=Decision.ANSWER,
+        decided_by=caller.user_id,
+        note=body.answer,
+    )
+    return await _decided(mine, temporal, run.id, decided)
+
+
+async def _decided(
+    mine: TenantStore, temporal: Client, execution_id: str, decided: Decided
+) -> Approval:
+    run = await mine.read(lambda db: db.runs.get(execution_id))
     if run.status.is_final:
         raise RunFinished(run.id, run.status)
-    await _tell_run(temporal, run_workflow_id(caller.tenant_id, approval.execution_id), decided)
-    return await mine.read(lambda db: db.approvals.get(approval_id))
+    await _tell_run(temporal, run_workflow_id(run.tenant_id, run.id), decided)
+    return await mine.read(lambda db: db.approvals.get(decided.approval_id))
 
 
 async def _tell_run(temporal: Client, workflow_id: str, decided: Decided) -> None:

@@ -8,6 +8,7 @@ from omniforge.agents.config import (
     AgentConfig,
     AgentLimits,
     AgentStatus,
+    Permissions,
     SkillReference,
     TriggerType,
     UsageStats,
@@ -48,22 +49,29 @@ class NewAgent(BaseModel, extra="forbid"):
     skills: list[SkillBody] = Field(default=[], max_length=100)
     trigger_type: Literal[TriggerType.ON_DEMAND] = TriggerType.ON_DEMAND
     limits: AgentLimits = AgentLimits()
+    permissions: Permissions = ()
     integrations: list[str] = []
     status: Literal[AgentStatus.DRAFT, AgentStatus.ACTIVE] = AgentStatus.DRAFT
 
 
 class AgentChange(BaseModel, extra="forbid"):
-    """What to change. New skills or limits make a new version; runs under way keep theirs."""
+    """What to change. All but name and description makes a new version; runs keep theirs."""
 
     name: Text | None = Field(default=None, min_length=1, max_length=255)
     description: Text | None = Field(default=None, max_length=1024)
     skills: list[SkillBody] | None = Field(default=None, min_length=1, max_length=100)
     limits: AgentLimits | None = None
+    permissions: Permissions | None = None
+
+    @property
+    def makes_version(self) -> bool:
+        return bool(self.model_dump(exclude={"name", "description"}, exclude_none=True))
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("nothing to change: give name, description, skills or limits")
+            fields = ", ".join(AgentChange.model_fields)
+            raise ValueError(f"nothing to change: give one of {fields}")
         return self
 
 

@@ -77,7 +77,15 @@ class ApprovalList(BaseModel):
 
 
 class DecisionBody(BaseModel, extra="forbid"):
-    """A decision of an effect in doubt: it happened, send it again, or skip it."""
+    """A decision. Of an effect in doubt: `happened`, `resend` or `skip`; of a call that needs leave:
+    `approve` or `reject`; to a question: `answer`, with the answer as `reason`."""
 
     decision: Decision
-    reason: Text = Field(default="", max_length=2_000)
+    reason: Text = Field(default="", max_length=20_000)
+
+
+class AnswerBody(BaseModel, extra="forbid"):
+    """The answer to a question that a run asks. `id` says which, where it asks more than one."""
+
+    answer: Text = Field(min_length=1, max_length=20_000)
+    id: str | None = None

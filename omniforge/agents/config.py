@@ -6,6 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
+from omniforge.agents.permissions import MAX_RULES, PermissionRule
+
+Permissions = Annotated[tuple[PermissionRule, ...], Field(max_length=MAX_RULES)]
+"""The first rule that fits a call decides; a call that none speaks of is allowed."""
+
 SkillName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=64)
 ]
@@ -84,6 +89,7 @@ class AgentConfig(BaseModel):
     skills: tuple[SkillReference, ...]
     integrations: tuple[str, ...] = ()
     limits: AgentLimits = AgentLimits()
+    permissions: Permissions = ()
     created_by: str
     created_at: AwareDatetime
     updated_at: AwareDatetime

@@ -3,6 +3,7 @@
 from pydantic import AwareDatetime, BaseModel
 
 from omniforge.agents.config import AgentLimits, SkillReference
+from omniforge.agents.permissions import PermissionRule
 
 
 class PinnedSkill(BaseModel, frozen=True):
@@ -18,6 +19,7 @@ class AgentVersion(BaseModel, frozen=True):
     version: int
     skills: tuple[PinnedSkill, ...]
     limits: AgentLimits
+    permissions: tuple[PermissionRule, ...] = ()
     created_by: str
     created_at: AwareDatetime
 

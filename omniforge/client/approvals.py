@@ -24,7 +24,7 @@ class Approvals:
         )
 
     async def decide(self, approval_id: str, decision: Decision, *, reason: str = "") -> Approval:
-        """Decide an effect in doubt; its run goes on at once.
+        """Decide what a run waits for; it goes on at once. `reason` is the answer to a question.
 
         Raises:
             AlreadyDecided: Somebody was faster.

@@ -15,9 +15,10 @@ from omniforge.agents.config import (
     TriggerType,
     UsageStats,
 )
+from omniforge.agents.permissions import PermissionRule
 from omniforge.agents.runs import ErrorInfo, RunStatus, RunTrigger, SkillResult, TokenUsage
 from omniforge.journal.ports import Decision
-from omniforge.journal.steps import StepKind, StepStatus
+from omniforge.journal.steps import Origin, StepKind, StepStatus
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class Agent(BaseModel, frozen=True):
     skills: tuple[SkillReference, ...]
     integrations: tuple[str, ...]
     limits: AgentLimits
+    permissions: tuple[PermissionRule, ...]
     version: int
     sharing_level: SharingLevel
     created_by: str
@@ -86,6 +88,7 @@ class Step(BaseModel, frozen=True):
     effect_id: str | None
     sends: int
     model: str | None
+    origin: Origin
     usage: TokenUsage
     cost_usd: Decimal
     is_cost_assumed: bool
@@ -109,10 +112,13 @@ class Approval(BaseModel, frozen=True):
     node: str
     kind: str
     question: str
+    tool: str = ""
+    arguments: Any = None  # JSON of the call that someone must allow
     created_at: AwareDatetime
     decision: Decision | None = None
     decided_by: str | None = None
     decided_at: AwareDatetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omniforge import clock
+from omniforge.agents.permissions import PermissionRule
 from omniforge.agents.runs import ErrorInfo
 from omniforge.errors import AnswerUnusable, BudgetExceeded, Ended, GaveUp
 from omniforge.execution.events import (
@@ -22,9 +23,10 @@ from omniforge.execution.events import (
     TaskMessageEvent,
     TaskStatusEvent,
 )
+from omniforge.execution.policy import CallPolicy
 from omniforge.execution.prompt import output_of, system_prompt
 from omniforge.execution.reasoning import ModelFailed, ReasoningEngine
-from omniforge.journal.doubt import PersonNeeded
+from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.events import EventBody, SkillCompleted, SkillFailed, SkillWaiting
 from omniforge.journal.journal import Interrupted, Journal
 from omniforge.journal.memory import MemoryBlobs
@@ -64,6 +66,7 @@ class AutonomousConfig:
     max_tokens: int = 8_192
     workspace: Workspace | None = None
     user_id: str = ""
+    permissions: tuple[PermissionRule, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,7 +107,7 @@ class AutonomousSkillExecutor:
         self._injector = dynamic_injector
         self._substitutor = string_substitutor or StringSubstitutor()
         self._reasoning = reasoning or ReasoningEngine()
-        self._policy = AllowedTools(skill.allowed_tools)
+        self._policy = CallPolicy(AllowedTools(skill.allowed_tools), self._config.permissions)
 
     async def execute(
         self, user_request: str, task_id: str = "", session_id: str = "", tenant_id: str = ""
@@ -254,7 +257,7 @@ class AutonomousSkillExecutor:
         return [
             {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
             for spec in self._registry.specs
-            if self._policy.permits_some(spec.name)
+            if self._policy.offers(spec.name)
         ]
 
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from omniforge.errors import (
     OmniForgeError,
     PriceUnknown,
 )
-from omniforge.journal.events import CallSummary, ModelAnswered
+from omniforge.journal.events import CallSummary, EventBody, ModelAnswered
 from omniforge.journal.journal import Journal
 from omniforge.journal.memory import MemoryJournalStore
 from omniforge.journal.steps import (
@@ -85,7 +84,7 @@ class ReasoningEngine:
             PriceUnknown: There is a cap, and nobody knows what this model costs.
             BudgetExceeded: The worst case of this call does not fit under the cap.
         """
-        request = Request(StepKind.MODEL, "model", reserve=self._worst_case(completion))
+        request = Request(StepKind.MODEL, "model", reserve=self._worst_case(completion), tell=_told)
         (slot,) = journal.take([request])
 
         async def perform(_: Sending) -> Performed:
@@ -104,14 +103,13 @@ class ReasoningEngine:
         return worst_case(price, estimate_tokens(completion), completion.max_tokens) or least
 
     async def _ask(self, completion: Completion, slot: Slot) -> Performed:
-        started = time.monotonic()
         try:
             turn = await self._complete(completion)
         except AnswerUnusable as problem:
             return self._unusable(problem, completion)
         except OmniForgeError as error:
             return self._failed(error, completion, slot)
-        performed = Performed(
+        return Performed(
             answer={
                 "text": turn.text,
                 "calls": [asdict(call) for call in turn.calls],
@@ -122,7 +120,6 @@ class ReasoningEngine:
             model=turn.model,
             is_last=not turn.calls and turn.stop is not StopReason.MAX_TOKENS,
         )
-        return replace(performed, event=_told(slot, turn, performed, time.monotonic() - started))
 
     def _failed(self, error: OmniForgeError, completion: Completion, slot: Slot) -> Performed:
         usage = spent(error)
@@ -165,22 +162,24 @@ def _pause(error: OmniForgeError, attempt: int) -> float:
     return min(LONGEST_PAUSE, base * random.uniform(1.0, 1.25))  # noqa: S311 - spreads load, hides nothing
 
 
-def _told(slot: Slot, turn: Turn, performed: Performed, seconds: float) -> ModelAnswered:
+def _told(number: int, performed: Performed, seconds: float) -> EventBody:
+    answer: dict[str, Any] = performed.answer or {}
     return ModelAnswered(
-        step=slot.number,
-        model=turn.model,
-        text=turn.text,
-        calls=_summaries(turn.calls, slot.number + 1),
+        step=number,
+        model=performed.model or "",
+        text=answer.get("text", ""),
+        calls=_summaries(answer.get("calls", ()), number + 1),
+        error=performed.error,
         usage=performed.usage,
         cost_usd=performed.cost,
         duration_ms=round(seconds * 1000),
     )
 
 
-def _summaries(calls: Sequence[ToolCall], first: int) -> tuple[CallSummary, ...]:
+def _summaries(calls: Sequence[dict[str, Any]], first: int) -> tuple[CallSummary, ...]:
     """The calls with the step numbers they are about to get: those that follow the model's own."""
     return tuple(
-        CallSummary(step=first + index, tool=call.name, arguments=dict(call.arguments))
+        CallSummary(step=first + index, tool=call["name"], arguments=call["arguments"])
         for index, call in enumerate(calls)
     )
 

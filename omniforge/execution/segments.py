@@ -31,6 +31,7 @@ class SegmentRunner:
                 model=work.model or skill.model or "",
                 workspace=workspace,
                 user_id=work.user_id,
+                permissions=work.permissions,
             )
             executor = self._executors.make(skill, config, journal, has_cap=work.has_cap)
             return await executor.execute_sync(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from omniforge.agents.permissions import PermissionRule
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.steps import Json
 
@@ -19,3 +20,4 @@ class SkillWork:
     max_iterations: int
     model: str
     has_cap: bool
+    permissions: tuple[PermissionRule, ...] = ()

@@ -5,16 +5,9 @@ from datetime import datetime, timedelta
 
 from omniforge import clock
 from omniforge.errors import OutcomeUnknown
+from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.events import Wait
 from omniforge.journal.steps import Effect, Find, Performed, Step
-
-
-class PersonNeeded(Exception):
-    """Effects are in doubt in a way no machine can settle. The segment ends and people are asked."""
-
-    def __init__(self, waits: tuple[Wait, ...]) -> None:
-        super().__init__("; ".join(wait.question for wait in waits))
-        self.waits = waits
 
 
 def wait_id(step: Step) -> str:
@@ -27,6 +20,8 @@ def question_of(step: Step) -> Wait:
     return Wait(
         kind="effect",
         id=wait_id(step),
+        tool=step.name,
+        arguments=step.arguments,
         question=f"{step.name} was sent at {step.sent_at:%Y-%m-%d %H:%M:%S} UTC and nobody knows whether"
         " it arrived. Did it happen?",
     )

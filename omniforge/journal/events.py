@@ -7,13 +7,21 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 
+WaitKind = Literal["effect", "approval", "input"]
+
 
 class Wait(BaseModel, frozen=True):
-    """What a run waits for. `id` is what a person's decision names."""
+    """What a run waits for. `id` is what a person's decision names.
 
-    kind: Literal["effect"]
+    `arguments` are those of the call that someone must allow; the id is made from them, so a decision
+    holds for exactly this call.
+    """
+
+    kind: WaitKind
     id: str
     question: str
+    tool: str = ""
+    arguments: Any = None
 
 
 class RunStarted(BaseModel, frozen=True):
@@ -46,13 +54,14 @@ class CallSummary(BaseModel, frozen=True):
 
 
 class ModelAnswered(BaseModel, frozen=True):
-    """The model spoke: its text, and the tool calls it asks for (they start now)."""
+    """The model spoke: its text, and the tool calls it asks for (they start now); or it failed."""
 
     type: Literal["model_answered"] = "model_answered"
     step: int
     model: str
     text: str
     calls: tuple[CallSummary, ...] = ()
+    error: ErrorInfo | None = None
     usage: TokenUsage = TokenUsage()
     cost_usd: Decimal = Decimal(0)
     duration_ms: int
@@ -65,6 +74,7 @@ class ToolAnswered(BaseModel, frozen=True):
     success: bool
     summary: str
     effect: str | None = None
+    origin: str = "real"
     duration_ms: int
 
 

@@ -10,14 +10,8 @@ from decimal import Decimal
 from omniforge import clock
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import JournalDiverged, OutcomeUnknown
-from omniforge.journal.doubt import (
-    PersonNeeded,
-    is_key_known,
-    look_up,
-    question_of,
-    sleep_until,
-    wait_id,
-)
+from omniforge.journal.asking import PersonNeeded, asked, spoken
+from omniforge.journal.doubt import is_key_known, look_up, question_of, sleep_until, wait_id
 from omniforge.journal.events import EventBody, NewEvent, SkillResumed, SkillStarted
 from omniforge.journal.ports import (
     Announce,
@@ -29,12 +23,14 @@ from omniforge.journal.ports import (
     Transition,
     merged,
 )
+from omniforge.journal.recording import NOTHING_RECORDED, Recording
 from omniforge.journal.steps import (
     Effect,
     EffectClass,
     Fence,
     Json,
     NodeKey,
+    Origin,
     Perform,
     Performed,
     Request,
@@ -79,11 +75,14 @@ class Journal:
         fence: Fence,
         state: NodeState,
         should_stop: Callable[[], str | None] = never,
+        recording: Recording = NOTHING_RECORDED,
     ) -> None:
         self._store, self.key, self.fence, self._should_stop = store, key, fence, should_stop
+        self._recording = recording
         self._steps = {step.number: step for step in state.steps}
         self._inbox = {item.wait_id: item for item in state.inbox}
-        self.outcome, self.workspace = state.outcome, state.workspace
+        self.outcome = state.outcome
+        self.workspace = recording.workspace_after(state)
         self._next = 0
         self._last_hash = ""
         self._held: list[Transition] = []
@@ -132,7 +131,8 @@ class Journal:
         (slot,) = self.take([Request(StepKind.PREAMBLE, "preamble")])
         if (step := self._recorded_at(slot)) is not None:
             return step.answer
-        answer = as_recorded(await make())
+        played = self._recording.answer_at(slot)
+        answer = played.answer if played else as_recorded(await make())
         at = clock.now()
         step = replace(_started(slot, self.fence, at), answer=answer, ended_at=at)
         # Alone it promises nothing to anyone, so it shares the commit of the first real step.
@@ -164,9 +164,10 @@ class Journal:
 
         Raises:
             JournalDiverged: The record holds another request at this place. Nothing was sent.
-            PersonNeeded: An effect is in doubt and its class leaves it to a person.
+            PersonNeeded: A person must allow or answer this, or settle an effect in doubt.
             Interrupted: The segment was asked to stop before this step began.
             BudgetExceeded: The step's worst case does not fit under the cap.
+            RecordEnded: This replays an earlier run, whose record ends here.
             Fenced: A successor has taken over.
         """
         recorded = self._recorded_at(slot)
@@ -175,7 +176,8 @@ class Journal:
         if (reason := self._should_stop()) is not None:
             raise Interrupted(reason)
         if recorded is None:
-            return await self._first(slot, perform)
+            played = self._recording.answer_at(slot)
+            return await (self._play(slot, played) if played else self._first(slot, perform))
         if recorded.effect_class is None:
             return await self._again(slot, recorded, perform)
         return await self._resolve(slot, recorded, perform)
@@ -188,13 +190,45 @@ class Journal:
     # ---- new work ----------------------------------------------------------------------------
 
     async def _first(self, slot: Slot, perform: Perform) -> Step:
-        if slot.request.effect is not None:
-            return await self._send(slot, slot.request.effect, perform)
+        said = self._said(slot)
+        if said is not None and said.decision is not Decision.APPROVE:
+            step = _started(slot, self.fence, clock.now())
+            return await self._settle(slot, step, spoken(said), consumed=self._consume(said))
+        if slot.request.effect is not None and not slot.request.is_held:
+            return await self._send(slot, slot.request.effect, perform, said=said)
         step = _started(slot, self.fence, clock.now())
         if slot.request.reserve:
             step = replace(step, reserved=slot.request.reserve)
             await self._commit(Transition(steps=[step], reserve=step.reserved))
-        return await self._perform(step, perform, Sending(effect_id(self.key, slot.number)))
+        return await self._perform(slot, step, perform, self._consume(said))
+
+    def _said(self, slot: Slot) -> InboxItem | None:
+        """What a person said to this step's question; None when it asks nobody.
+
+        Raises:
+            PersonNeeded: It asks, and nobody has answered yet.
+        """
+        if slot.request.question is None:
+            return None
+        wait = asked(slot, slot.request.question)
+        if (said := self._inbox.get(wait.id)) is None:
+            raise PersonNeeded((wait,))
+        return said
+
+    async def _play(self, slot: Slot, played: Step) -> Step:
+        """Take an answer over from the run that this one replays. It costs nothing and sends nothing."""
+        performed = Performed(
+            answer=played.answer,
+            error=played.error,
+            usage=played.usage,
+            cost=played.cost,
+            model=played.model,
+            workspace=played.workspace,
+            origin=Origin.RECORDED,
+        )
+        step = replace(_started(slot, self.fence, clock.now()), effect_class=played.effect_class)
+        seconds = _seconds_of(played)
+        return await self._settle(slot, step, performed, seconds, is_charged=False)
 
     async def _again(self, slot: Slot, lost: Step, perform: Perform) -> Step:
         """A worker died between a model call and its record: count its worst case, then call again."""
@@ -211,26 +245,45 @@ class Journal:
             await self._commit(change)
         if step.reserved:
             await self._commit(Transition(steps=[step], reserve=step.reserved))
-        return await self._perform(step, perform, Sending(effect_id(self.key, slot.number)))
+        return await self._perform(slot, step, perform)
 
-    async def _perform(self, step: Step, perform: Perform, sending: Sending) -> Step:
+    async def _perform(
+        self, slot: Slot, step: Step, perform: Perform, consumed: Sequence[str] = ()
+    ) -> Step:
         """Do the work and record what it came to. `step.cost` may hold what lost attempts cost."""
+        began = time.monotonic()
         try:
-            performed = await perform(sending)
+            performed = await perform(Sending(effect_id(self.key, slot.number)))
         except BaseException:
             # The caller ends the segment or the run; a held reservation must not outlive the call.
             if step.reserved:
                 await asyncio.shield(self._release(step))
             raise
+        seconds = time.monotonic() - began
+        return await self._settle(slot, step, performed, seconds, consumed=consumed)
+
+    async def _settle(
+        self,
+        slot: Slot,
+        step: Step,
+        performed: Performed,
+        seconds: float = 0.0,
+        *,
+        consumed: Sequence[str] = (),
+        is_charged: bool = True,
+    ) -> Step:
+        """Record what a step came to, with its event and its money, in one commit."""
         settled = _settled(step, performed, clock.now())
         change = Transition(
             steps=[settled],
             release=step.reserved,
-            settle=performed.cost,
+            settle=performed.cost if is_charged else Decimal(0),
             workspace=performed.workspace,
+            consumed=list(consumed),
         )
-        if performed.event is not None:
-            change.events.append(_event(self.key, performed.event, f"step/{step.number}"))
+        if slot.request.tell is not None:
+            told = slot.request.tell(step.number, performed, seconds)
+            change.events.append(_event(self.key, told, f"step/{step.number}"))
         if performed.is_last:
             self._hold(change)
         else:
@@ -251,9 +304,18 @@ class Journal:
     # ---- effects -----------------------------------------------------------------------------
 
     async def _send(
-        self, slot: Slot, effect: Effect, perform: Perform, earlier: Step | None = None
+        self,
+        slot: Slot,
+        effect: Effect,
+        perform: Perform,
+        *,
+        earlier: Step | None = None,
+        said: InboxItem | None = None,
     ) -> Step:
-        """Write `sent` first, then send. `earlier` is the same step, sent before and in doubt."""
+        """Write `sent` first, then send.
+
+        `earlier` is the same step, sent before and in doubt; `said` is the decision to send it.
+        """
         at = clock.now()
         step = replace(
             _started(slot, self.fence, at),
@@ -264,24 +326,15 @@ class Journal:
             send_by=at + effect.timeout,
             sends=earlier.sends + 1 if earlier else 1,
         )
-        consumed = self._consume(earlier) if earlier else []
-        await self._commit(Transition(steps=[step], consumed=consumed))
-        sending = Sending(step.effect_id or "", step.send_by)
+        await self._commit(Transition(steps=[step], consumed=self._consume(said)))
+        sending, began = Sending(step.effect_id or "", step.send_by), time.monotonic()
         try:
             async with asyncio.timeout(effect.timeout.total_seconds()):
                 performed = await perform(sending)
         except (OutcomeUnknown, TimeoutError) as error:
             doubtful = await self._doubt(step, str(error) or "no answer in time")
             return await self._resolve(slot, doubtful, perform)
-        return await self._settle_effect(step, performed)
-
-    async def _settle_effect(
-        self, step: Step, performed: Performed, consumed: Sequence[str] = ()
-    ) -> Step:
-        settled = _settled(step, performed, clock.now())
-        change = Transition(steps=[settled], workspace=performed.workspace, consumed=list(consumed))
-        await self._commit(change, performed.event, f"step/{step.number}")
-        return settled
+        return await self._settle(slot, step, performed, time.monotonic() - began)
 
     async def _doubt(self, step: Step, reason: str) -> Step:
         error = ErrorInfo(code=OutcomeUnknown.code, message=reason)
@@ -309,31 +362,26 @@ class Journal:
             await asyncio.sleep(pause)
             found = await look_up(step, effect, effect.find, effect.visible_after)
             if found is not None:
-                return await self._settle_effect(step, found)
+                return await self._settle(slot, step, found)
             return await self._send(slot, effect, perform, earlier=step)
         raise PersonNeeded((question_of(step),))
 
     async def _obey(self, slot: Slot, step: Step, decided: InboxItem, perform: Perform) -> Step:
         if decided.decision is Decision.RESEND and slot.request.effect is not None:
-            return await self._send(slot, slot.request.effect, perform, earlier=step)
+            return await self._send(slot, slot.request.effect, perform, earlier=step, said=decided)
         if decided.decision is Decision.RESEND:
             # Its tool is gone: what is performed now is the refusal, and that is the answer.
-            refusal = await perform(Sending(step.effect_id or ""))
-            return await self._settle_effect(step, refusal, self._consume(step))
-        if decided.decision is Decision.HAPPENED:
-            answer = {"confirmed_by": decided.decided_by, "note": decided.note}
-            performed = Performed(answer=answer)
+            performed = await perform(Sending(step.effect_id or ""))
         else:
-            performed = Performed(
-                error=ErrorInfo(
-                    code="skipped", message=f"{decided.decided_by} decided not to send this."
-                )
-            )
-        return await self._settle_effect(step, performed, self._consume(step))
+            performed = spoken(decided)
+        return await self._settle(slot, step, performed, consumed=self._consume(decided))
 
-    def _consume(self, step: Step) -> list[str]:
-        item = self._inbox.pop(wait_id(step), None)
-        return [item.id] if item else []
+    def _consume(self, said: InboxItem | None) -> list[str]:
+        """Take a decision out of the inbox; its id goes into the commit of the step it decides."""
+        if said is None:
+            return []
+        self._inbox.pop(said.wait_id, None)
+        return [said.id]
 
     # ---- the record --------------------------------------------------------------------------
 
@@ -396,6 +444,7 @@ def _ending(fence: Fence) -> str:
 
 
 def _started(slot: Slot, fence: Fence, at: datetime) -> Step:
+    held = slot.request.effect if slot.request.is_held else None
     return Step(
         number=slot.number,
         kind=slot.request.kind,
@@ -403,9 +452,16 @@ def _started(slot: Slot, fence: Fence, at: datetime) -> Step:
         hash=slot.hash,
         status=StepStatus.PLANNED,
         arguments=slot.request.arguments,
+        effect_class=held.kind if held else None,
         fence=fence,
         started_at=at,
     )
+
+
+def _seconds_of(step: Step) -> float:
+    if step.started_at is None or step.ended_at is None:
+        return 0.0
+    return (step.ended_at - step.started_at).total_seconds()
 
 
 def _settled(step: Step, performed: Performed, at: datetime) -> Step:
@@ -419,5 +475,6 @@ def _settled(step: Step, performed: Performed, at: datetime) -> Step:
         reserved=Decimal(0),
         model=performed.model,
         workspace=performed.workspace,
+        origin=performed.origin,
         ended_at=at,
     )

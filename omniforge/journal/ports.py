@@ -1,14 +1,14 @@
 """What the journal needs of a store: claim a node, commit a transition. Nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from omniforge.agents.runs import ErrorInfo
 from omniforge.journal.blobs import Manifest
-from omniforge.journal.events import NewEvent, Wait
+from omniforge.journal.events import NewEvent, Wait, WaitKind
 from omniforge.journal.steps import Fence, Json, NodeKey, Step
 
 
@@ -26,16 +26,39 @@ class NodeStatus(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a person says of an effect in doubt."""
+    """What a person says: of an effect in doubt, of a call that needs leave, to a question."""
 
     HAPPENED = "happened"
     RESEND = "resend"
     SKIP = "skip"
+    APPROVE = "approve"
+    REJECT = "reject"
+    ANSWER = "answer"
+
+
+ApprovalKind = Literal["effect", "tool_call", "input"]
+
+APPROVAL_KINDS: Mapping[WaitKind, ApprovalKind] = {
+    "effect": "effect",
+    "approval": "tool_call",
+    "input": "input",
+}
+"""What a person is shown, by what the run waits for."""
+
+DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
+    "effect": (Decision.HAPPENED, Decision.RESEND, Decision.SKIP),
+    "tool_call": (Decision.APPROVE, Decision.REJECT),
+    "input": (Decision.ANSWER,),
+}
+"""What may be decided of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
-    """A decision on its way to the executor; consuming it is part of the step it decides."""
+    """A decision on its way to the executor; consuming it is part of the step it decides.
+
+    `note` is a reason, or the answer to a question.
+    """
 
     id: str
     wait_id: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.journal.blobs import Manifest
@@ -36,6 +36,14 @@ class StepKind(StrEnum):
     PREAMBLE = "preamble"
     MODEL = "model"
     TOOL = "tool"
+
+
+class Origin(StrEnum):
+    """Where an answer comes from: the world now, an earlier run's record, or nobody (a rehearsal)."""
+
+    REAL = "real"
+    RECORDED = "recorded"
+    INVENTED = "invented"
 
 
 class StepStatus(StrEnum):
@@ -83,13 +91,23 @@ class Performed:
     cost: Decimal = Decimal(0)
     model: str | None = None
     workspace: Manifest | None = None
-    event: EventBody | None = None
+    origin: Origin = Origin.REAL
     is_last: bool = False
     """Nothing follows but the node's end, so the record shares the commit of that."""
 
 
 Perform = Callable[[Sending], Awaitable[Performed]]
 Find = Callable[[str], Awaitable[Performed | None]]
+Tell = Callable[[int, Performed, float], EventBody]
+"""Words a settled step for those who watch: its number, what it came to, the seconds it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person must say before a step is done: whether it may be, or what its answer is."""
+
+    kind: Literal["approval", "input"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +133,10 @@ class Request:
     effect: Effect | None = None
     reserve: Decimal = Decimal(0)
     """The most this step can cost, in dollars."""
+    question: Question | None = None
+    is_held: bool = False
+    """A rehearsal: the effect is not sent, so nothing of it has to be written ahead."""
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +172,7 @@ class Step:
     """The worker died in mid-call: the reservation's worst case stands in for the unknown cost."""
     model: str | None = None
     workspace: Manifest | None = None
+    origin: Origin = Origin.REAL
     fence: Fence = Fence(0, 0)
     started_at: datetime | None = None
     ended_at: datetime | None = None

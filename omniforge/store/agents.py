@@ -148,8 +148,9 @@ class AgentRepository(Repository):
         return agent_configs.c.tenant_id == self._tenant_id
 
 
+_DOCUMENTS = {"skills", "integrations", "limits", "permissions", "shared_with", "event_config"}
+
+
 def _json(agent: AgentConfig) -> dict[str, Any]:
     """The columns that hold documents, as JSON."""
-    return agent.model_dump(
-        mode="json", include={"skills", "integrations", "limits", "shared_with", "event_config"}
-    )
+    return agent.model_dump(mode="json", include=_DOCUMENTS)

@@ -20,6 +20,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from omniforge import clock
 from omniforge.errors import Fenced
 from omniforge.journal.ports import (
+    APPROVAL_KINDS,
     Announce,
     Decision,
     InboxItem,
@@ -117,8 +118,11 @@ class SqlJournalStore:
                 "execution_id": key.stream_id,
                 "node": key.node,
                 "generation": key.generation,
-                "kind": wait.kind,
+                "kind": APPROVAL_KINDS[wait.kind],
                 "question": wait.question,
+                "tool": wait.tool,
+                "arguments": wait.arguments,
+                "note": "",
                 "created_at": clock.now(),
             }
             for wait in outcome.waits

@@ -6,7 +6,15 @@ from sqlalchemy import RowMapping
 
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.journal.ports import NodeStatus, Outcome
-from omniforge.journal.steps import EffectClass, Fence, NodeKey, Step, StepKind, StepStatus
+from omniforge.journal.steps import (
+    EffectClass,
+    Fence,
+    NodeKey,
+    Origin,
+    Step,
+    StepKind,
+    StepStatus,
+)
 
 
 def error_of(document: Any) -> ErrorInfo | None:
@@ -46,6 +54,7 @@ def step_of(row: RowMapping) -> Step:
         is_cost_assumed=row["is_cost_assumed"],
         model=row["model"],
         workspace=row["workspace"],
+        origin=Origin(row["origin"]),
         fence=Fence(row["segment"], row["attempt"]),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
@@ -77,6 +86,7 @@ def row_of_step(key: NodeKey, tenant_id: str, step: Step) -> dict[str, Any]:
         "is_cost_assumed": step.is_cost_assumed,
         "model": step.model,
         "workspace": None if step.workspace is None else dict(step.workspace),
+        "origin": step.origin,
         "segment": step.fence.segment,
         "attempt": step.fence.attempt,
         "started_at": step.started_at,

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, select, update
 
 from omniforge import clock
-from omniforge.agents.config import AgentLimits
 from omniforge.agents.plan import Plan, hand_on, with_config
 from omniforge.agents.runs import (
     FINAL_STATUSES,
@@ -74,8 +73,8 @@ class Begun:
 class NodeBrief:
     """All that one skill of a run works from."""
 
+    version: AgentVersion
     skill: PinnedSkill
-    limits: AgentLimits
     input: Json
     workspace: Manifest
     user_id: str
@@ -170,8 +169,8 @@ class RunRepository(Repository):
         outputs = {name: rows[name]["output"] for name in before}
         handed_on = hand_on(plan, node, outputs, row["input_data"])
         return NodeBrief(
+            version=version,
             skill=pinned,
-            limits=version.limits,
             input=with_config(pinned.reference, handed_on),
             workspace=_files(row, plan, rows).found_by(node) if before else row["files"],
             user_id=row["triggered_by"],

@@ -3,15 +3,15 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
+from omniforge.agents.permissions import Action
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import Observation, OmniForgeError, OutcomeUnknown, TryAgain
-from omniforge.journal.doubt import PersonNeeded
-from omniforge.journal.events import ToolAnswered
+from omniforge.journal.asking import PersonNeeded
+from omniforge.journal.events import EventBody, ToolAnswered
 from omniforge.journal.journal import Journal
 from omniforge.journal.steps import (
     Effect,
@@ -19,12 +19,13 @@ from omniforge.journal.steps import (
     Json,
     Perform,
     Performed,
+    Question,
     Request,
     Sending,
-    Slot,
     Step,
     StepKind,
     StepStatus,
+    Tell,
 )
 from omniforge.tools.protocol import Findable, Tool, ToolCallContext, ToolResult
 from omniforge.tools.registry import ToolRegistry
@@ -37,12 +38,20 @@ SUMMARY_CHARS = 240
 MAX_NAME = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether a call may be made; `reason` is what the model is told of a denial."""
+
+    action: Action
+    reason: str = ""
+
+
 class Policy(Protocol):
     """Which calls a skill may make."""
 
-    def permits(
-        self, tool_name: str, arguments: Mapping[str, Any], schema: Mapping[str, Any] | None = None
-    ) -> bool: ...
+    def ruling(
+        self, tool: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]
+    ) -> Ruling: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +77,11 @@ class ToolExecutor:
         """The answers to the calls of one turn, in their order.
 
         Raises:
-            PersonNeeded: Effects are in doubt and people must decide; all other calls are on record.
+            PersonNeeded: People must allow, answer or settle some; all other calls are on record.
         """
         planned = [self._plan(call, context, policy) for call in calls]
         slots = journal.take([request for request, _ in planned])
-        works = [_telling(slot, perform) for slot, (_, perform) in zip(slots, planned, strict=True)]
+        works = [perform for _, perform in planned]
         outcomes = await asyncio.gather(
             *(journal.run(slot, work) for slot, work in zip(slots, works, strict=True)),
             return_exceptions=True,
@@ -83,23 +92,27 @@ class ToolExecutor:
         self, call: Call, context: ToolCallContext, policy: Policy
     ) -> tuple[Request, Perform]:
         tool = self.registry.get(call.name)
-        name = call.name if tool else _plain(call.name)
-        request = Request(StepKind.TOOL, name, dict(call.arguments))
-        refusal = self._refusal(tool, call, policy)
-        if tool is None or refusal is not None:
-            return request, _refusing(refusal or TryAgain("unknown tool"))
-        effect = _effect(tool, call, context)
-        return replace(request, effect=effect), self._running(tool, call, context, effect)
-
-    def _refusal(self, tool: Tool | None, call: Call, policy: Policy) -> Observation | None:
         if tool is None:
-            return TryAgain(
-                f"There is no tool {call.name!r}. Known: {', '.join(self.registry.names)}."
-            )
-        if not policy.permits(call.name, call.arguments, tool.spec.parameters):
-            return TryAgain(
-                f"This skill may not call {call.name!r} with these arguments (allowed-tools)."
-            )
+            name = _plain(call.name)
+            known = ", ".join(self.registry.names)
+            request = Request(StepKind.TOOL, name, dict(call.arguments), tell=_telling(name))
+            return request, _refusing(TryAgain(f"There is no tool {name!r}. Known: {known}."))
+        request = Request(StepKind.TOOL, call.name, dict(call.arguments), tell=_telling(call.name))
+        ruling = policy.ruling(call.name, call.arguments, tool.spec.parameters)
+        if (refusal := self._refusal(call, ruling)) is not None:
+            return request, _refusing(refusal)
+        effect = _effect(tool, call, context)
+        request = replace(
+            request,
+            effect=effect,
+            question=_question(tool, call, ruling),
+            tell=_telling(call.name, effect),
+        )
+        return request, self._running(tool, call, context, effect)
+
+    def _refusal(self, call: Call, ruling: Ruling) -> Observation | None:
+        if ruling.action is Action.DENY:
+            return TryAgain(ruling.reason)
         try:
             self.registry.schema_of(call.name).check(call.arguments)
         except Observation as problem:
@@ -212,21 +225,28 @@ def _capped(answer: Json) -> Json:
     return f"{text[:MAX_RESULT_CHARS]}\n{note}"
 
 
-def _telling(slot: Slot, perform: Perform) -> Perform:
-    """Adds the event that people see of a call."""
+def _question(tool: Tool, call: Call, ruling: Ruling) -> Question | None:
+    """What a person has to say before this call: its answer, or leave to make it."""
+    if tool.spec.is_question:
+        return Question("input", str(call.arguments.get("question", "")))
+    if ruling.action is Action.ASK:
+        return Question("approval", f"May {call.name} be called?")
+    return None
 
-    async def told(sending: Sending) -> Performed:
-        started = time.monotonic()
-        performed = await perform(sending)
-        event = ToolAnswered(
-            step=slot.number,
-            tool=slot.request.name,
+
+def _telling(name: str, effect: Effect | None = None) -> Tell:
+    """The event that people see of a call."""
+
+    def told(number: int, performed: Performed, seconds: float) -> EventBody:
+        return ToolAnswered(
+            step=number,
+            tool=name,
             success=performed.error is None,
             summary=_summary(performed),
-            effect=slot.request.effect.kind if slot.request.effect else None,
-            duration_ms=round((time.monotonic() - started) * 1000),
+            effect=effect.kind if effect else None,
+            origin=performed.origin,
+            duration_ms=round(seconds * 1000),
         )
-        return replace(performed, event=event)
 
     return told
 

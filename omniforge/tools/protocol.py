@@ -22,6 +22,10 @@ class ToolSpec:
     timeout: timedelta = timedelta(seconds=30)
     key_lifetime: timedelta | None = None
     visible_after: timedelta | None = None
+    is_outside: bool = False
+    """Its answers are made of text from outside, which a model must take as data."""
+    is_question: bool = False
+    """A call is a question to a person (its argument `question`); what they say is the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from omniforge.journal.doubt import PersonNeeded
+from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.journal import Journal
 from omniforge.journal.memory import MemoryJournalStore
 from omniforge.journal.ports import Announce, Decision, InboxItem, NodeState, Transition

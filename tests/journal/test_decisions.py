@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from omniforge.errors import Fenced
-from omniforge.journal.doubt import PersonNeeded
+from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.ports import Decision
 from omniforge.journal.steps import EffectClass, Performed, Step, StepStatus
 from tests.journal.making import KEY, Node, World, effect, failure, lost_answer, tool

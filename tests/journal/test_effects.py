@@ -8,7 +8,7 @@ import pytest
 from omniforge import clock
 from omniforge.errors import OutcomeUnknown
 from omniforge.journal import journal as journal_module
-from omniforge.journal.doubt import PersonNeeded
+from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.steps import EffectClass, Performed, Request, Step, StepStatus
 from tests.journal.making import KEY, Node, World, effect, failure, lost_answer, tool
 from tests.support.requirements import requirement

@@ -10,7 +10,13 @@ from omniforge import clock
 from omniforge.agents.runs import ErrorInfo
 from omniforge.errors import Fenced, JournalDiverged
 from omniforge.journal import journal as journal_module
-from omniforge.journal.events import SkillCompleted, SkillFailed, SkillResumed, ToolAnswered
+from omniforge.journal.events import (
+    EventBody,
+    SkillCompleted,
+    SkillFailed,
+    SkillResumed,
+    ToolAnswered,
+)
 from omniforge.journal.journal import Interrupted
 from omniforge.journal.ports import NodeStatus, Outcome
 from omniforge.journal.steps import Performed, Sending, StepKind, StepStatus
@@ -310,8 +316,13 @@ async def test_a_successor_says_that_it_resumed_and_after_how_many_steps(node: N
 
 
 async def test_an_event_shares_the_commit_of_its_step(node: Node) -> None:
-    answered = ToolAnswered(step=0, tool="read", success=True, summary="ok", duration_ms=1)
-    await (await node.worker()).step(tool("read"), World(Performed("ok", event=answered)))
+    def answered(number: int, performed: Performed, seconds: float) -> EventBody:
+        return ToolAnswered(
+            step=number, tool="read", success=True, summary=performed.answer, duration_ms=1
+        )
+
+    read = replace(tool("read"), tell=answered)
+    await (await node.worker()).step(read, World(Performed("ok")))
     await (await node.worker()).step(tool("read"), World())
 
     assert node.told == ["skill_started", "tool_answered", "skill_resumed"]

@@ -61,4 +61,4 @@ def test_every_built_in_tool_describes_itself_and_each_of_its_fields() -> None:
         assert spec.parameters["additionalProperties"] is False
         for name, schema in spec.parameters["properties"].items():
             assert schema.get("description"), f"{spec.name}.{name}"
-    assert len(specs) == 13
+    assert len(specs) == 14

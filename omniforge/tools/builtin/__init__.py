@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from omniforge.tools.builtin.asking import ask_tool
 from omniforge.tools.builtin.clock import clock_tool
 from omniforge.tools.builtin.files import file_tools
 from omniforge.tools.builtin.http import TIMEOUT, http_tools
@@ -16,4 +17,4 @@ def builtin_tools(
 ) -> list[Tool]:
     """All built-in tools. `http_allow_private` lists private hosts (`host` or `host:port`) they may reach."""
     web = http_tools(Egress(http_allow_private), http_timeout)
-    return [clock_tool(), *file_tools(), *table_tools(), *web]
+    return [clock_tool(), ask_tool(), *file_tools(), *table_tools(), *web]

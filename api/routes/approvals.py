@@ -60,10 +60,7 @@ async def decide(
     """Decide what a run waits for: once, by whoever is first. The run goes on at once."""
     approval = await mine.read(lambda db: db.approvals.get(approval_id))
     if approval.decision is not None:
-        raise AlreadyDecided(
-            approval_id,
-            f"{approval.decision} by {approval.decided_by} at {approval.decided_at:%Y-%m-%d %H:%M} UTC",
-        )
+        raise _too_late(approval)
     if body.decision not in DECISIONS[approval.kind]:
         raise Rejected(
             f"{body.decision!r} does not decide an approval of kind {approval.kind!r}; one of"
@@ -107,7 +104,16 @@ async def _decided(
     if run.status.is_final:
         raise RunFinished(run.id, run.status)
     await _tell_run(temporal, run_workflow_id(run.tenant_id, run.id), decided)
-    return await mine.read(lambda db: db.approvals.get(decided.approval_id))
+    approval = await mine.read(lambda db: db.approvals.get(decided.approval_id))
+    # Updates are one per approval: who comes second gets the outcome of the first.
+    if (approval.decision, approval.note) != (decided.decision, decided.note):
+        raise _too_late(approval)
+    return approval
+
+
+def _too_late(approval: Approval) -> AlreadyDecided:
+    when = f"{approval.decided_at:%Y-%m-%d %H:%M} UTC" if approval.decided_at else "just now"
+    return AlreadyDecided(approval.id, f"{approval.decision} by {approval.decided_by}, {when}")
 
 
 async def _tell_run(temporal: Client, workflow_id: str, decided: Decided) -> None:

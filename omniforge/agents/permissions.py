@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -30,8 +29,8 @@ class PermissionRule(BaseModel, frozen=True, extra="forbid"):
     arguments: dict[str, str] = {}
 
     def fits(self, tool: str, arguments: Mapping[str, Any]) -> bool:
-        return fnmatchcase(tool, self.tool) and all(
-            name in arguments and fnmatchcase(_text_of(arguments[name]), pattern)
+        return _fits(self.tool, tool) and all(
+            name in arguments and _fits(pattern, _text_of(arguments[name]))
             for name, pattern in self.arguments.items()
         )
 
@@ -44,12 +43,28 @@ def action_for(rules: Sequence[PermissionRule], tool: str, arguments: Mapping[st
 def is_ruled_out(rules: Sequence[PermissionRule], tool: str) -> bool:
     """Whether no call of a tool can be allowed, so that a prompt need not offer it."""
     for rule in rules:
-        if fnmatchcase(tool, rule.tool):
+        if _fits(rule.tool, tool):
             if rule.action is not Action.DENY:
                 return False
             if not rule.arguments:
                 return True
     return False
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Whether a text is a pattern with its `*` filled in. Takes linear time, whatever the pattern."""
+    first, *others = pattern.split("*")
+    if not others:
+        return text == first
+    if not text.startswith(first):
+        return False
+    *between, last = others
+    at = len(first)
+    for part in between:
+        if (found := text.find(part, at)) < 0:
+            return False
+        at = found + len(part)
+    return len(text) - at >= len(last) and text.endswith(last)
 
 
 def _text_of(value: Any) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from omniforge.journal.asking import PersonNeeded
+from omniforge.journal.events import Wait
 from omniforge.journal.journal import Journal
 from omniforge.journal.memory import MemoryJournalStore
 from omniforge.journal.ports import Announce, Decision, InboxItem, NodeState, Transition
@@ -17,6 +18,7 @@ from omniforge.journal.steps import (
     Json,
     NodeKey,
     Performed,
+    Question,
     Request,
     Sending,
     Step,
@@ -63,11 +65,15 @@ class MortalStore:
 
 @dataclass(frozen=True)
 class Task:
-    """One thing a skill does: look something up, ask a model, or post (with a class of safety)."""
+    """One thing a skill does: look something up, ask a model, or post (with a class of safety).
+
+    With `needs_leave` a person is asked first.
+    """
 
     name: str
     effect: EffectClass | None = None
     reserve: Decimal = Decimal(0)
+    needs_leave: bool = False
 
 
 class Village:
@@ -102,7 +108,7 @@ class Skill:
         except Killed:
             return None
         except PersonNeeded as needed:
-            self._decide(needed.waits[0].id)
+            self._decide(needed.waits[0])
             return None
 
     async def _prompt(self) -> Json:
@@ -121,18 +127,21 @@ class Skill:
     def _request(self, task: Task) -> Request:
         if task.reserve:
             return Request(StepKind.MODEL, "model", reserve=task.reserve)
+        question = Question("approval", "May I?") if task.needs_leave else None
         if task.effect is None:
-            return Request(StepKind.TOOL, task.name)
+            return Request(StepKind.TOOL, task.name, question=question)
         moment = timedelta(milliseconds=2)
         rules = Effect(task.effect, moment, timedelta(hours=1), moment, self._find)
-        return Request(StepKind.TOOL, task.name, effect=rules)
+        return Request(StepKind.TOOL, task.name, effect=rules, question=question)
 
     async def _find(self, effect_id: str) -> Performed | None:
         return Performed("found") if effect_id in self.village.posts else None
 
-    def _decide(self, wait_id: str) -> None:
-        """A person looks at the village and says what is there."""
-        happened = wait_id.partition(".")[0] in self.village.posts
-        decision = Decision.HAPPENED if happened else Decision.RESEND
-        item = InboxItem(f"{wait_id}/{self.lives}", wait_id, decision, "us_anna")
+    def _decide(self, wait: Wait) -> None:
+        """A person gives leave, or looks at the village and says what is there."""
+        decision = Decision.APPROVE
+        if wait.kind == "effect":
+            happened = wait.id.partition(".")[0] in self.village.posts
+            decision = Decision.HAPPENED if happened else Decision.RESEND
+        item = InboxItem(f"{wait.id}/{self.lives}", wait.id, decision, "us_anna")
         self._store.inbox.setdefault(self._key, []).append(item)

@@ -24,8 +24,10 @@ from tests.support.requirements import requirement
 EFFECTS = [EffectClass.KEYED, EffectClass.FINDABLE, EffectClass.ASK]
 
 tasks = st.one_of(
-    st.just(Task("look")),
-    st.sampled_from(EFFECTS).map(lambda kind: Task(f"post-{kind}", kind)),
+    st.booleans().map(lambda asks: Task("look", needs_leave=asks)),
+    st.tuples(st.sampled_from(EFFECTS), st.booleans()).map(
+        lambda post: Task(f"post-{post[0]}", post[0], needs_leave=post[1])
+    ),
     st.integers(1, 9).map(lambda cents: Task("model", reserve=Decimal(cents) / 100)),
 )
 

@@ -8,7 +8,9 @@ own calls. The same conversation always gets the same turn.
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import NoReturn
 
@@ -33,14 +35,16 @@ from omniforge.llm.protocol import (
     ToolCall,
     Turn,
 )
-from omniforge.llm.sections import input_section, skill_section
+from omniforge.llm.sections import input_section, outside_text, skill_section
 
 NAME = "offline"
 _CALL_ID = re.compile(r"offline_step_(\d+)")
 _CUT_NOTE = re.compile(r"\[[^\]\n]*\b(?:cut|truncated|omitted)\b[^\]\n]*\]\s*\Z", re.IGNORECASE)
 _RESULT_SHOWN = 200  # characters of a result in the summary
 _TITLE_SHOWN = 120
-_GET_A_MODEL = "Set ANTHROPIC_API_KEY and start the worker again to run it with a model."
+_GET_A_MODEL = (
+    "Set ANTHROPIC_API_KEY or OPENAI_API_KEY and start the worker again to run it with a model."
+)
 
 
 class OfflineLLM:
@@ -73,6 +77,9 @@ class OfflineLLM:
 
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
         return Decimal(0)
+
+    def window(self, model: str) -> int | None:
+        return sys.maxsize  # it is a program, and reads whatever there is
 
     async def aclose(self) -> None:
         """There is nothing to close."""
@@ -232,7 +239,7 @@ def _numbers_called(request: Completion) -> set[int]:
 
 def _answers(request: Completion) -> dict[int, ToolAnswer]:
     return {
-        int(match.group(1)): answer
+        int(match.group(1)): replace(answer, content=outside_text(answer.content))
         for message in request.messages
         for answer in message.answers
         if (match := _CALL_ID.fullmatch(answer.call_id))
@@ -261,7 +268,7 @@ def _cannot(step: Instruction | None, why: str, verb: str = "cannot be carried o
     which = f"Step {step.number} ({step.tool})" if step else "The final answer"
     details = {"step": step.number, "tool": step.tool} if step else {}
     raise OfflineCannot(
-        f"{which} {verb}: {why}. Correct the skill, or run it with a model (ANTHROPIC_API_KEY).",
+        f"{which} {verb}: {why}. Correct the skill, or run it with a model (docs/models.md).",
         **details,
     )
 

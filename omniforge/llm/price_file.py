@@ -18,17 +18,18 @@ _PRICES = (
     "cache_read_per_million",
     "cache_write_per_million",
 )
-_FIELDS = (*_PRICES, "from")
+_FIELDS = (*_PRICES, "context_window", "from")
 
 
 @dataclass(frozen=True, slots=True)
 class OwnPrice:
-    """Dollars per million tokens, valid from a date (UTC) on."""
+    """Dollars per million tokens, and the context window in tokens, valid from a date (UTC) on."""
 
     input: Decimal
     output: Decimal
     cache_read: Decimal
     cache_write: Decimal
+    window: int | None = None
     since: date = date.min
 
     def cost(self, usage: TokenUsage) -> Decimal:
@@ -46,6 +47,7 @@ class PriceFile:
 
     ```yaml
     claude-sonnet-5-5: {input_per_million: 1.80, output_per_million: 9}
+    qwen3: {input_per_million: 0, output_per_million: 0, context_window: 32768}
     our-own-model:
       - {input_per_million: 1, output_per_million: 4, from: 2026-01-01}
       - {input_per_million: 2, output_per_million: 8, from: 2026-07-01}
@@ -115,6 +117,7 @@ class PriceFile:
             output=per_million["output_per_million"],
             cache_read=per_million.get("cache_read_per_million", base),
             cache_write=per_million.get("cache_write_per_million", base),
+            window=self._tokens(fields["context_window"]) if "context_window" in fields else None,
             since=self._date(fields["from"]) if "from" in fields else date.min,
         )
 
@@ -127,6 +130,12 @@ class PriceFile:
         if not dollars.is_finite() or not 0 <= dollars <= 1_000_000:
             self._refuse(f"{name!r} is not a price in dollars", node.start_mark.line)
         return dollars
+
+    def _tokens(self, node: yaml.Node) -> int:
+        text = str(node.value).replace("_", "")
+        if not text.isdecimal() or not 1_000 <= int(text) <= 1_000_000_000:
+            self._refuse("'context_window' is not a number of tokens", node.start_mark.line)
+        return int(text)
 
     def _date(self, node: yaml.Node) -> date:
         try:

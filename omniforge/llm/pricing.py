@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import Path
+from typing import Any
 
 from omniforge.agents.runs import TokenUsage
 from omniforge.llm.price_file import PriceFile
@@ -26,12 +27,21 @@ class Pricing:
         self._own = PriceFile(overrides) if overrides else None
 
     def cost(self, provider: str, model: str, usage: TokenUsage, at: datetime) -> Decimal | None:
-        """What this usage costs at the prices of that moment."""
+        """What this usage costs at the prices of that moment.
+
+        `provider` is a name that the public list knows, or the address of the server; at an address
+        that it does not know, only a company's own prices count.
+        """
         if provider == "offline":
             return Decimal(0)
         own = self._own.at(model, at) if self._own else None
         exact = own.cost(usage) if own else _public_cost(provider, model, usage, at)
         return None if exact is None else exact.quantize(BILLIONTH, context=_MONEY)
+
+    def window(self, provider: str, model: str, at: datetime) -> int | None:
+        """How many tokens a model takes; `provider` as for its cost."""
+        own = self._own.at(model, at) if self._own else None
+        return own.window if own and own.window else _public_window(provider, model)
 
 
 def worst_case(
@@ -59,7 +69,23 @@ def _public_cost(provider: str, model: str, usage: TokenUsage, at: datetime) -> 
         output_tokens=usage.output_tokens,
     )
     try:
-        found = calc_price(counts, model, provider_id=provider, genai_request_timestamp=at)
+        found = calc_price(counts, model, **_where(provider), genai_request_timestamp=at)
     except LookupError:
         return None
-    return found.total_price
+    total: Decimal = found.total_price
+    return total
+
+
+def _public_window(provider: str, model: str) -> int | None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    where = {"provider_id": None, "provider_api_url": None, **_where(provider)}
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, **where)
+    except LookupError:
+        return None
+    return found.context_window
+
+
+def _where(provider: str) -> dict[str, Any]:
+    return {"provider_api_url" if "://" in provider else "provider_id": provider}

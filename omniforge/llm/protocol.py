@@ -48,6 +48,18 @@ class ToolAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    """A turn in its provider's own words, such as thinking and the signature on it.
+
+    It is recorded with the turn and goes back unchanged, but only to the model that made it.
+    """
+
+    provider: str
+    model: str
+    content: Any  # JSON that nobody but the provider reads
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A user message (text, or answers to the calls of the turn before) or an assistant's turn."""
 
@@ -55,6 +67,7 @@ class Message:
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     answers: tuple[ToolAnswer, ...] = ()
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +83,18 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One answer. `model` is the one that really answered, as the provider names it."""
+    """One answer. `model` is the one that really answered, as the provider names it.
+
+    `left_out` counts the calls beyond those that one turn may have.
+    """
 
     text: str
     calls: tuple[ToolCall, ...]
     stop: StopReason
     usage: TokenUsage
     model: str
+    native: Native | None = None
+    left_out: int = 0
 
 
 OnDelta = Callable[[str], None]
@@ -95,12 +113,18 @@ class LLM(Protocol):
 
         Raises:
             ModelRateLimited, ModelOverloaded, ModelUnreachable: Trying again may help.
-            ModelRefused, ModelAuthFailed, ModelRequestInvalid, ContextTooLong: It will not.
+            ModelAuthFailed, ModelUnknown: Another model may help.
+            ModelRefused, ModelRequestInvalid, ContextTooLong: Nothing will.
+            AnswerUnusable: A call cannot be read; the model may do better when it is told.
         """
         ...
 
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
         """What this usage costs in dollars; None when the price of the model is not known."""
+        ...
+
+    def window(self, model: str) -> int | None:
+        """How many tokens a request and its answer may have together; None when that is not known."""
         ...
 
     async def aclose(self) -> None:

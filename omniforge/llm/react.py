@@ -150,6 +150,9 @@ class ReActLLM:
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
         return self._inner.price(model, usage)
 
+    def window(self, model: str) -> int | None:
+        return self._inner.window(model)
+
     async def aclose(self) -> None:
         """Close the model inside."""
         await self._inner.aclose()

@@ -16,6 +16,9 @@ INPUT_END = "</input>"
 
 _SKILL_BEGIN = re.compile(r'^<skill name="[^"\n]*">[ \t]*$', re.MULTILINE)
 _SKILL_END = re.compile(r"^</skill>[ \t]*$", re.MULTILINE)
+_OUTSIDE = re.compile(
+    r'<outside-(?P<mark>\w+) from="[^"\n]*">\n(?P<text>.*)\n</outside-(?P=mark)>', re.DOTALL
+)
 _INPUT = re.compile(r"^<input>[ \t]*\n(.*?)^</input>[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -39,6 +42,18 @@ def input_block(data: Mapping[str, Any]) -> str:
     """A skill's input between its markers, for the first user message."""
     text = json.dumps(data, ensure_ascii=False)
     return f"{INPUT_BEGIN}\n{text}\n{INPUT_END}"
+
+
+def outside_block(text: str, mark: str, source: str) -> str:
+    """Text from outside, between lines that it cannot forge: `mark`, which they hold, is cut from it."""
+    harmless = re.sub(re.escape(mark), "[...]", text, flags=re.IGNORECASE)
+    return f'<outside-{mark} from="{source}">\n{harmless}\n</outside-{mark}>'
+
+
+def outside_text(content: str) -> str:
+    """What stands between the lines of an outside block; any other text as it is."""
+    found = _OUTSIDE.fullmatch(content)
+    return found["text"] if found else content
 
 
 def input_section(text: str) -> str | None:

@@ -19,15 +19,29 @@ def estimate_tokens(request: Completion) -> int:
 
     Two bytes of UTF-8 a token, plus what each message, call, answer and tool adds in framing.
     """
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in _texts(request))
-    return -(-size // BYTES_PER_TOKEN) + _framing(request)
+    return tokens_in("".join(_texts(request))) + _framing(request)
+
+
+def message_tokens(message: Message) -> int:
+    """What one message adds to a request's estimate."""
+    framing = _TOKENS_PER_MESSAGE + _TOKENS_PER_BLOCK * _blocks_of(message)
+    return tokens_in("".join(_texts_of(message))) + framing
+
+
+def tokens_in(text: str) -> int:
+    """An upper-side estimate of a text's tokens."""
+    return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
 
 
 def _framing(request: Completion) -> int:
-    blocks = sum(len(message.calls) + len(message.answers) for message in request.messages)
+    blocks = sum(map(_blocks_of, request.messages))
     tokens = _TOKENS_PER_MESSAGE * (len(request.messages) + 1)
     tokens += _TOKENS_PER_BLOCK * (blocks + len(request.tools))
     return tokens + (_TOKENS_FOR_HAVING_TOOLS if request.tools else 0)
+
+
+def _blocks_of(message: Message) -> int:
+    return len(message.calls) + len(message.answers)
 
 
 def _texts(request: Completion) -> Iterator[str]:
@@ -42,6 +56,8 @@ def _texts_of(message: Message) -> Iterator[str]:
     yield message.text
     for call in message.calls:
         yield from (call.id, call.name, _json(call.arguments))
+    if message.native is not None:
+        yield _json(message.native.content)
     for answer in message.answers:
         yield from (answer.call_id, answer.content)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from omniforge.errors import AnswerUnusable, ModelAuthFailed, ModelRefused
-from omniforge.llm.anthropic import AnthropicLLM
+from omniforge.llm.anthropic.provider import AnthropicLLM
 from omniforge.llm.failures import spent
 from omniforge.llm.protocol import (
     Author,
@@ -41,7 +41,7 @@ def asked(*messages: Message, tools: tuple[ToolSchema, ...] = ()) -> Completion:
 def answered(turn: Turn, content: str, *, is_error: bool = False) -> tuple[Message, Message]:
     answers = tuple(ToolAnswer(call.id, content, is_error) for call in turn.calls)
     return (
-        Message(Author.ASSISTANT, turn.text, turn.calls),
+        Message(Author.ASSISTANT, turn.text, turn.calls, native=turn.native),
         Message(Author.USER, answers=answers),
     )
 
@@ -141,6 +141,23 @@ async def test_prompt_and_conversation_are_marked_for_the_cache(
     assert body["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
 
 
+async def test_the_request_before_left_its_mark_where_this_one_can_find_it(
+    server: ModelServer, claude: AnthropicLLM
+) -> None:
+    server.several(*(("table_query", {"n": n}) for n in range(15)))
+    server.answers("Done.")
+    first = await claude.complete(asked(tools=(QUERY,)))
+    question = Message(Author.USER, "How many?")
+
+    await claude.complete(asked(question, *answered(first, "[]"), tools=(QUERY,)))
+
+    marked = [
+        any("cache_control" in block for block in message["content"])
+        for message in server.requests[1].body["messages"]
+    ]
+    assert marked == [True, False, True]
+
+
 @pytest.mark.parametrize("reason", ["max_tokens", "pause_turn"])
 async def test_calls_of_an_answer_that_broke_off_do_not_count(
     server: ModelServer, claude: AnthropicLLM, reason: str
@@ -237,7 +254,7 @@ async def test_a_changed_call_goes_back_without_the_thinking_that_led_to_it(
     await claude.complete(
         asked(
             Message(Author.USER, "Go"),
-            Message(Author.ASSISTANT, calls=(edited,)),
+            Message(Author.ASSISTANT, calls=(edited,), native=first.native),
             Message(Author.USER, answers=(ToolAnswer(edited.id, "[]"),)),
             tools=(QUERY,),
         )
@@ -284,7 +301,7 @@ async def test_a_wrong_address_is_told_with_its_host() -> None:
         port = probe.getsockname()[1]
     llm = AnthropicLLM(KEY, f"http://127.0.0.1:{port}")
 
-    with pytest.raises(Exception, match=f"127.0.0.1:{port} failed"):
+    with pytest.raises(Exception, match=f"127.0.0.1:{port}: the connection failed"):
         await llm.complete(asked())
 
     await llm.aclose()
@@ -294,8 +311,10 @@ def test_the_sdk_is_not_loaded_before_it_is_used() -> None:
     program = (
         "import sys; from omniforge.llm.providers import make_llm;"
         "import omniforge.llm.react, omniforge.llm.offline, omniforge.llm.tokens;"
-        "make_llm('anthropic', api_key='sk-x');"
-        "sys.exit(bool({'anthropic', 'httpx2', 'genai_prices'} & set(sys.modules)))"
+        "from omniforge.llm.providers import Access, OpenAIAccess;"
+        "make_llm('anthropic', anthropic=Access('sk-x'));"
+        "make_llm('openai', openai=OpenAIAccess('sk-x'));"
+        "sys.exit(bool({'anthropic', 'openai', 'httpx2', 'genai_prices'} & set(sys.modules)))"
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0

@@ -14,14 +14,15 @@ from omniforge.errors import (
     ModelOverloaded,
     ModelRateLimited,
     ModelRequestInvalid,
+    ModelUnknown,
     ModelUnreachable,
     OmniForgeError,
 )
-from omniforge.llm.anthropic import AnthropicLLM
+from omniforge.llm.anthropic.provider import AnthropicLLM
 from omniforge.llm.failures import Failure, Provider, error_for, seconds_to_wait, spent
 from tests.llm.conftest import KEY
 from tests.llm.test_anthropic import asked
-from tests.support.model_server import ModelServer, Reply
+from tests.support.model_server import ModelServer, Reply, text_reply
 from tests.support.requirements import requirement
 
 BAD = "invalid_request_error"
@@ -42,7 +43,7 @@ CASES = [
     Case(401, "authentication_error", "invalid x-api-key", ModelAuthFailed),
     Case(402, "billing_error", "no credit", ModelAuthFailed),
     Case(403, "permission_error", "not for you", ModelAuthFailed),
-    Case(404, "not_found_error", "model: claude-0", ModelRequestInvalid),
+    Case(404, "not_found_error", "model: claude-0", ModelUnknown),
     Case(408, "timeout_error", "too slow", ModelUnreachable),
     Case(413, "request_too_large", "32 MB at most", ContextTooLong),
     Case(422, BAD, "no", ModelRequestInvalid),
@@ -107,6 +108,29 @@ async def test_half_an_answer_is_never_taken_for_a_whole_one(
         await claude.complete(asked())
 
 
+@pytest.mark.parametrize("events", range(3, 7))
+async def test_half_a_call_is_never_carried_out(
+    server: ModelServer, claude: AnthropicLLM, events: int
+) -> None:
+    call = {"type": "tool_use", "name": "table_query", "input": {"table": "tasks"}}
+    server.replies(Reply((call,), "tool_use", events=events, ending="closed"))
+
+    with pytest.raises(ModelUnreachable, match="broke off"):
+        await claude.complete(asked())
+
+
+async def test_ten_megabytes_of_text_come_through(
+    server: ModelServer, claude: AnthropicLLM
+) -> None:
+    text = " ".join(["x" * 10_000] * 1_000)
+    server.replies(text_reply(text))
+    pieces: list[str] = []
+
+    turn = await claude.complete(asked(), pieces.append)
+
+    assert turn.text == "".join(pieces) == text
+
+
 @pytest.mark.parametrize("after", [None, 3])
 async def test_silence_ends_in_an_error_that_names_the_limit(
     server: ModelServer, claude: AnthropicLLM, after: int | None
@@ -149,10 +173,15 @@ async def test_retry_after_reaches_the_one_who_retries(
 def test_retry_after_may_be_a_date_or_nonsense() -> None:
     soon = format_datetime(clock.now() + timedelta(seconds=90), usegmt=True)
 
-    assert seconds_to_wait(soon) == pytest.approx(90, abs=3)
-    assert seconds_to_wait("-4") == 0
-    assert seconds_to_wait("soon") is None
-    assert seconds_to_wait(None) is None
+    assert seconds_to_wait({"retry-after": soon}) == pytest.approx(90, abs=3)
+    assert seconds_to_wait({"retry-after": "-4"}) == 0
+    assert seconds_to_wait({"retry-after": "soon"}) is None
+    assert seconds_to_wait({}) is None
+
+
+def test_retry_after_may_be_told_to_the_millisecond() -> None:
+    assert seconds_to_wait({"retry-after-ms": "1250", "retry-after": "2"}) == 1.25
+    assert seconds_to_wait({"retry-after-ms": "soon", "retry-after": "2"}) == 2
 
 
 async def test_a_full_context_window_is_a_context_too_long(

@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniforge.agents.runs import TokenUsage
-from omniforge.errors import ModelAuthFailed, PricesInvalid, Rejected
-from omniforge.llm.anthropic import DEFAULT_MODEL
+from omniforge.errors import PricesInvalid
+from omniforge.llm.anthropic.provider import DEFAULT_MODEL
 from omniforge.llm.pricing import Pricing, worst_case
 from omniforge.llm.protocol import Author, Completion, Message, ToolAnswer, ToolCall, ToolSchema
-from omniforge.llm.providers import make_llm
-from omniforge.llm.tokens import estimate_tokens
+from omniforge.llm.tokens import estimate_tokens, message_tokens
 from tests.support.requirements import requirement
 
 LATE = datetime(2026, 11, 1, tzinfo=UTC)
@@ -180,6 +179,8 @@ def test_fractions_are_rounded_up_to_a_billionth(file: Path) -> None:
         ("m:\n  input: 1", 2, "'input' is not known"),
         ("m: {input_per_million: 1, output_per_million: 1, from: May}", 1, "not a date"),
         ("a: {input_per_million: 1, output_per_million: 1}\nA: {}", 2, "there twice"),
+        ("m: {input_per_million: 1, output_per_million: 1, context_window: 5}", 1, "of tokens"),
+        ("m: {input_per_million: 1, output_per_million: 1, context_window: big}", 1, "of tokens"),
         ("- a", 1, "expected names"),
         ("m: 5", 1, "expected names"),
         ("a: 1\nb: {", 2, "not valid YAML"),
@@ -195,6 +196,19 @@ def test_a_broken_file_is_told_by_name_and_line(file: Path, text: str, line: int
 
     assert str(file) in caught.value.message
     assert caught.value.details["line"] == line
+
+
+@requirement("RAC-5")
+def test_a_window_is_the_companys_own_or_else_the_public_one(file: Path) -> None:
+    own = "{input_per_million: 0, output_per_million: 0, context_window: 32_768}"
+    file.write_text(f"qwen3: {own}\nclaude-sonnet-5-5: {own}\n")
+    server = "http://localhost:11434/v1"
+
+    assert Pricing(file).window(server, "qwen3", LATE) == 32_768
+    assert Pricing(file).window("anthropic", "claude-sonnet-5-5", LATE) == 32_768
+    assert Pricing().window("anthropic", "claude-haiku-4-5", LATE) == 200_000
+    assert Pricing().window(server, "qwen3", LATE) is None
+    assert Pricing().window("openai", "no-such-model", LATE) is None
 
 
 def test_a_missing_file_is_an_error_and_an_empty_one_is_not(file: Path) -> None:
@@ -248,6 +262,17 @@ def test_an_estimate_counts_everything_that_is_sent() -> None:
     assert full > bare + 300 + 800
 
 
+def test_a_conversation_is_as_large_as_its_messages() -> None:
+    messages = (
+        Message(Author.USER, "y" * 300),
+        Message(Author.ASSISTANT, calls=(ToolCall("1", "say", {"text": "x" * 300}),)),
+        Message(Author.USER, answers=(ToolAnswer("1", "z" * 300),)),
+    )
+    empty, whole = (estimate_tokens(Completion("m", "s", said)) for said in ((), messages))
+
+    assert 0 <= empty + sum(map(message_tokens, messages)) - whole < len(messages)
+
+
 @given(st.text(), st.text())
 def test_an_estimate_only_grows(text: str, more: str) -> None:
     def size(content: str) -> int:
@@ -255,15 +280,3 @@ def test_an_estimate_only_grows(text: str, more: str) -> None:
 
     assert size(text) <= size(text + more)
     assert size(text) * 2 >= 2 * len(text)
-
-
-def test_providers_are_made_by_name() -> None:
-    claude = make_llm("anthropic", api_key="sk-x", model="claude-haiku-5-5")
-
-    assert (claude.name, claude.default_model) == ("anthropic", "claude-haiku-5-5")
-    assert make_llm("anthropic", api_key="sk-x").default_model == DEFAULT_MODEL
-    assert make_llm("offline", pace=0.5).default_model == "offline"
-    with pytest.raises(ModelAuthFailed, match="ANTHROPIC_API_KEY"):
-        make_llm("anthropic")
-    with pytest.raises(Rejected, match="known are anthropic, offline"):
-        make_llm("oracle")

@@ -160,6 +160,9 @@ class TextOnly:
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
         return Decimal(usage.input_tokens)
 
+    def window(self, model: str) -> int | None:
+        return None
+
     async def aclose(self) -> None:
         return None
 

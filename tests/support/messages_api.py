@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 Block = dict[str, Any]
 Event = tuple[str, dict[str, Any]]
@@ -63,8 +63,48 @@ class Reply:
     events: int | None = None
     """Send this many events of the stream and then do what `ending` says."""
     ending: str = "whole"  # or: cut (the line drops), closed (the stream just ends), hangs
+    pace: float = 0.0
+    """Seconds between the events of the stream."""
     raw: bytes | None = None
     """Instead of an answer: these bytes as the body, under the `headers` given."""
+
+
+class WireApi(Protocol):
+    """How a provider's requests are read and its replies are written."""
+
+    half_frame: bytes
+    """What comes last when the line drops."""
+
+    def received(self, path: str, headers: Mapping[str, str], body: Any) -> Received: ...
+
+    def whole(self, reply: Reply, model: str, numbers: Iterator[int]) -> dict[str, Any]:
+        """The answer without streaming. The numbers make its ids."""
+        ...
+
+    def frames(self, reply: Reply, whole: Mapping[str, Any]) -> Iterator[bytes]:
+        """The same answer as the frames of a stream."""
+        ...
+
+    def error(self, error: tuple[str, str]) -> dict[str, Any]: ...
+
+
+class MessagesApi:
+    """Anthropic's."""
+
+    half_frame = b"event: content_bl"
+
+    def received(self, path: str, headers: Mapping[str, str], body: Any) -> Received:
+        return Received(path, headers, body)
+
+    def whole(self, reply: Reply, model: str, numbers: Iterator[int]) -> dict[str, Any]:
+        return message(reply, model, numbers)
+
+    def frames(self, reply: Reply, whole: Mapping[str, Any]) -> Iterator[bytes]:
+        for name, data in stream_events(reply, whole):
+            yield f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+    def error(self, error: tuple[str, str]) -> dict[str, Any]:
+        return error_body(error)
 
 
 def text_reply(text: str, **usage: int) -> Reply:

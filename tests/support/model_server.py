@@ -1,4 +1,5 @@
-"""A model provider to test against: a real HTTP server that speaks Anthropic's Messages API.
+"""A model provider to test against: a real HTTP server that speaks its wire protocol, Anthropic's
+Messages API or (`ChatApi`) OpenAI's Chat Completions.
 
 It runs in its own thread, so a worker in another process can use it (`ANTHROPIC_BASE_URL`) while
 the test is busy. A test says what the model answers; the server keeps what it was asked.
@@ -20,12 +21,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.messages_api import (
+    MessagesApi,
     Received,
     Reply,
+    WireApi,
     calls_reply,
-    error_body,
-    message,
-    stream_events,
     text_reply,
 )
 
@@ -57,8 +57,9 @@ class ModelServer:
     script answers gets a 400 that says so.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, api: WireApi | None = None) -> None:
         self.requests: list[Received] = []
+        self._api: WireApi = api or MessagesApi()
         self._script: list[_Line] = []
         self._deciding: list[Callable[[Received], Reply | None]] = []
         self._numbers = itertools.count(1)
@@ -181,9 +182,10 @@ class ModelServer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while request := await _received(reader):
+            while request := self._api.received(*await _received(reader)):
                 self.requests.append(request)
-                await _Sender(writer, request, self._numbers).send(self._reply_to(request))
+                sender = _Sender(self._api, writer, request, self._numbers)
+                await sender.send(self._reply_to(request))
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -200,22 +202,27 @@ class ModelServer:
         return Reply(status=400, error=("invalid_request_error", message))
 
 
-async def _received(reader: asyncio.StreamReader) -> Received | None:
+async def _received(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], Any]:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {
         name.strip().lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines if line)
     }
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(first.split()[1], headers, json.loads(body or b"{}"))
+    return first.split()[1], headers, json.loads(body or b"{}")
 
 
 class _Sender:
     """Puts one reply on the wire."""
 
     def __init__(
-        self, writer: asyncio.StreamWriter, request: Received, numbers: Iterator[int]
+        self,
+        api: WireApi,
+        writer: asyncio.StreamWriter,
+        request: Received,
+        numbers: Iterator[int],
     ) -> None:
+        self._api = api
         self._writer = writer
         self._request = request
         self._numbers = numbers
@@ -226,7 +233,7 @@ class _Sender:
         if reply.raw is not None:
             await self._whole(200, reply.raw, {"content-type": "text/html", **reply.headers})
         elif reply.error and reply.status != 200:
-            await self._json(reply.status, error_body(reply.error), reply.headers)
+            await self._json(reply.status, self._api.error(reply.error), reply.headers)
         elif self._request.body.get("stream"):
             await self._stream(reply)
         else:
@@ -250,15 +257,16 @@ class _Sender:
                 **reply.headers,
             },
         )
-        for name, data in itertools.islice(
-            stream_events(reply, self._message(reply)), reply.events
-        ):
-            self._chunk(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+        frames = self._api.frames(reply, self._message(reply))
+        for number, frame in enumerate(itertools.islice(frames, reply.events)):
+            if number:
+                await asyncio.sleep(reply.pace)
+            self._chunk(frame)
             await self._writer.drain()
         if reply.ending == "hangs":
             await asyncio.Event().wait()
         if reply.ending == "cut":
-            self._chunk(b"event: content_bl")
+            self._chunk(self._api.half_frame)
             await self._writer.drain()
             raise ConnectionError
         self._writer.write(b"0\r\n\r\n")
@@ -273,4 +281,4 @@ class _Sender:
         self._writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def _message(self, reply: Reply) -> dict[str, Any]:
-        return message(reply, self._request.body.get("model", ""), self._numbers)
+        return self._api.whole(reply, self._request.body.get("model", ""), self._numbers)

@@ -2,24 +2,17 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 from omniforge.agents.runs import TokenUsage
-from omniforge.errors import (
-    AnswerUnusable,
-    ContextTooLong,
-    ModelRefused,
-    ModelUnreachable,
-    OmniForgeError,
-)
-from omniforge.llm.anthropic_wire import Block
+from omniforge.errors import AnswerUnusable, ContextTooLong, ModelRefused, ModelUnreachable
+from omniforge.llm.answers import Failing, billed, call_arguments, unusable
+from omniforge.llm.anthropic.wire import native_of
 from omniforge.llm.protocol import Completion, StopReason, ToolCall, Turn
 
 if TYPE_CHECKING:
     from anthropic.lib.streaming import AsyncMessageStream, ParsedMessageStreamEvent
     from anthropic.types import Message as Answer
-
-Failing = TypeVar("Failing", bound=OmniForgeError)
 
 # A call in an answer that broke off may be half a call, so none of them counts. A paused turn goes
 # on when it is sent back, just like one that ran out of tokens.
@@ -51,7 +44,7 @@ class IncomingAnswer:
             raise self.paid(_garbled(error)) from None
         except ValueError:
             # The SDK reads arguments while they come and stops at the first wrong character.
-            raise self._unusable("its arguments are not valid JSON") from None
+            raise self.paid(unusable("its arguments are not valid JSON", self._said())) from None
         except (TypeError, LookupError, AttributeError, RuntimeError) as error:
             raise self.paid(_garbled(error)) from None
 
@@ -63,23 +56,21 @@ class IncomingAnswer:
             ModelRefused, ContextTooLong, AnswerUnusable: There is nothing in it to work with.
         """
         answer = self._whole()
-        calls = () if answer.stop_reason in _CUT else tuple(self._calls(answer))
+        calls = self._calls(answer)
         return Turn(
             text=_text(answer),
             calls=calls,
             stop=_stop(answer, calls),
             usage=self._usage(),
             model=answer.model or self._request.model,
+            native=native_of(
+                self._request, bool(calls), [each.to_dict() for each in answer.content]
+            ),
         )
-
-    def content(self) -> list[Block]:
-        """The answer's blocks, in the form in which they can be sent back."""
-        return [block.to_dict() for block in self._answer.content] if self._answer else []
 
     def paid(self, error: Failing) -> Failing:
         """The error, with what the call has used so far."""
-        error.details.update(usage=self._usage().model_dump(), model=self._request.model)
-        return error
+        return billed(error, self._usage(), self._request.model)
 
     def _piece(self, event: "ParsedMessageStreamEvent[None]") -> str:
         if event.type != "content_block_delta":
@@ -107,27 +98,22 @@ class IncomingAnswer:
         reason = f": {why.rstrip('.')}" if why else ""
         raise self.paid(ModelRefused(f"The model declined to answer{reason}."))
 
-    def _calls(self, answer: "Answer") -> Iterator[ToolCall]:
+    def _calls(self, answer: "Answer") -> tuple[ToolCall, ...]:
+        if answer.stop_reason in _CUT:
+            return ()
+        try:
+            return tuple(self._read_calls(answer))
+        except AnswerUnusable as error:
+            raise self.paid(error) from None
+
+    def _read_calls(self, answer: "Answer") -> Iterator[ToolCall]:
         for index, block in enumerate(answer.content):
             if block.type == "tool_use":
-                yield ToolCall(
-                    block.id, block.name, self._arguments(index, block.name, block.input)
-                )
+                text = self._inputs.get(index) or json.dumps(block.input)
+                yield ToolCall(block.id, block.name, call_arguments(block.name, text, self._said()))
 
-    def _arguments(self, index: int, tool: str, given: object) -> dict[str, Any]:
-        try:
-            arguments = _strict_json(self._inputs[index]) if self._inputs.get(index) else given
-        except (ValueError, RecursionError):
-            raise self._unusable(f"the arguments of {tool!r} are not valid JSON") from None
-        if not isinstance(arguments, dict):
-            raise self._unusable(f"the arguments of {tool!r} are not a JSON object")
-        return arguments
-
-    def _unusable(self, what: str) -> AnswerUnusable:
-        text = _text(self._answer) if self._answer else ""
-        return self.paid(
-            AnswerUnusable(f"A tool call could not be read: {what}. Make the call again.", text)
-        )
+    def _said(self) -> str:
+        return _text(self._answer) if self._answer else ""
 
     def _usage(self) -> TokenUsage:
         if self._answer is None:
@@ -151,13 +137,6 @@ def _stop(answer: "Answer", calls: tuple[ToolCall, ...]) -> StopReason:
 
 def _text(answer: "Answer") -> str:
     return "".join(block.text for block in answer.content if block.type == "text")
-
-
-def _strict_json(text: str) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(constant)
-
-    return json.loads(text, parse_constant=refuse)
 
 
 def _garbled(error: Exception) -> ModelUnreachable:

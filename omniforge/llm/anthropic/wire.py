@@ -1,10 +1,12 @@
 """Our conversation in the words of Anthropic's Messages API. Pure; the SDK is not needed for it."""
 
-from collections import OrderedDict
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from omniforge.llm.protocol import Author, Completion, Message, ToolCall, ToolSchema
+from omniforge.llm.protocol import Author, Completion, Message, Native, ToolCall, ToolSchema
+
+NAME = "anthropic"
 
 Block = dict[str, Any]
 """A content block. Its fields differ by type, and new types appear without notice."""
@@ -13,39 +15,19 @@ _THINKING = ("thinking", "redacted_thinking")
 # The API refuses empty texts and empty messages.
 _NOTHING = "(nothing)"
 _CACHED = {"type": "ephemeral"}
-# A long run has some hundred turns, a worker some hundred runs; older turns do without.
-_TURNS_KEPT = 10_000
+# The newest message writes the cache. The one before it is where the last request wrote: without its
+# mark the API looks back only 20 blocks, and a turn with many calls is longer than that.
+_MARKED = 2
 
 
-class Thoughts:
-    """Tool-calling turns with thinking, kept as they came, since the API wants them back unchanged.
-
-    Thinking is tied to the model that thought. A turn that was lost with its process goes back
-    without its thinking, which the API takes.
-    """
-
-    def __init__(self) -> None:
-        self._turns: OrderedDict[tuple[str, tuple[str, ...]], list[Block]] = OrderedDict()
-
-    def keep(self, model: str, calls: tuple[ToolCall, ...], content: list[Block]) -> None:
-        if calls and any(block.get("type") in _THINKING for block in content):
-            self._turns[self._key(model, calls)] = content
-        while len(self._turns) > _TURNS_KEPT:
-            self._turns.popitem(last=False)
-
-    def of(self, model: str, message: Message) -> list[Block] | None:
-        """The turn as it came, unless it is unknown or its calls were changed since."""
-        content = self._turns.get(self._key(model, message.calls)) if message.calls else None
-        if content is None or _calls_in(content) != [_call(call) for call in message.calls]:
-            return None
-        return content
-
-    @staticmethod
-    def _key(model: str, calls: tuple[ToolCall, ...]) -> tuple[str, tuple[str, ...]]:
-        return model, tuple(call.id for call in calls)
+def native_of(request: Completion, has_calls: bool, content: list[Block]) -> Native | None:
+    """A tool-calling turn with thinking, as it came: the API wants it back with the calls' answers."""
+    if has_calls and any(block.get("type") in _THINKING for block in content):
+        return Native(NAME, request.model, content)
+    return None
 
 
-def payload(request: Completion, thoughts: Thoughts) -> dict[str, Any]:
+def payload(request: Completion) -> dict[str, Any]:
     """The arguments of `messages.stream`.
 
     The system prompt (with the tools before it) and the conversation so far are marked for the
@@ -54,7 +36,7 @@ def payload(request: Completion, thoughts: Thoughts) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "model": request.model,
         "max_tokens": request.max_tokens,
-        "messages": _messages(request, thoughts),
+        "messages": _messages(request),
     }
     if request.system.strip():
         arguments["system"] = [_text(request.system) | {"cache_control": _CACHED}]
@@ -63,17 +45,27 @@ def payload(request: Completion, thoughts: Thoughts) -> dict[str, Any]:
     return arguments
 
 
-def _messages(request: Completion, thoughts: Thoughts) -> list[dict[str, Any]]:
+def _messages(request: Completion) -> list[dict[str, Any]]:
     contents = [
-        thoughts.of(request.model, message) or _content(message) for message in request.messages
+        _unchanged(message, request.model) or _content(message) for message in request.messages
     ]
-    if request.messages and request.messages[-1].author is Author.USER:
-        *before, last = contents[-1]
-        contents[-1] = [*before, last | {"cache_control": _CACHED}]
+    asked = [at for at, each in enumerate(request.messages) if each.author is Author.USER]
+    for at in asked[-_MARKED:]:
+        *before, last = contents[at]
+        contents[at] = [*before, last | {"cache_control": _CACHED}]
     return [
         {"role": message.author.value, "content": content}
         for message, content in zip(request.messages, contents, strict=True)
     ]
+
+
+def _unchanged(message: Message, model: str) -> list[Block] | None:
+    """The turn as it came. Thinking is tied to the model that thought, and to the calls it led to."""
+    native = message.native
+    if native is None or (native.provider, native.model) != (NAME, model):
+        return None
+    content: list[Block] = native.content
+    return content if _calls_in(content) == [_call(call) for call in message.calls] else None
 
 
 def _content(message: Message) -> list[Block]:
@@ -81,7 +73,7 @@ def _content(message: Message) -> list[Block]:
     blocks = [
         {
             "type": "tool_result",
-            "tool_use_id": answer.call_id,
+            "tool_use_id": _id(answer.call_id),
             "content": answer.content or _NOTHING,
             "is_error": answer.is_error,
         }
@@ -100,10 +92,15 @@ def _text(text: str) -> Block:
 def _call(call: ToolCall) -> Block:
     return {
         "type": "tool_use",
-        "id": call.id,
+        "id": _id(call.id),
         "name": call.name,
         "input": dict(call.arguments),
     }
+
+
+def _id(call_id: str) -> str:
+    """Other providers' ids may hold characters that this API refuses."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", call_id)
 
 
 def _calls_in(content: list[Block]) -> list[Block]:

@@ -1,0 +1,1 @@
+"""One call of a model: the tries it takes, and what people see of it meanwhile."""

@@ -1,0 +1,1 @@
+"""Models over OpenAI's two APIs: Responses at its own address, Chat Completions everywhere else."""

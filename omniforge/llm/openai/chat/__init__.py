@@ -1,0 +1,1 @@
+"""The Chat Completions API, which nearly every server speaks, each in a dialect."""

@@ -1,0 +1,1 @@
+"""The Responses API, where OpenAI's newest models reason and call tools."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import errno
-import shutil
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from omniforge.errors import StorageUnavailable, TryAgain
 from omniforge.journal.blobs import BlobStore, Manifest, digest_of
+from omniforge.tools import trees
 from omniforge.tools.wording import did_you_mean, listed
 
 # Enough for exports, reports and pictures; a run that needs more wants a store of its own.
@@ -34,14 +35,16 @@ class Workspace:
     async def restore(self, manifest: Manifest) -> None:
         """Make the folder equal to a manifest, whatever an earlier attempt left in it.
 
-        An empty one need not exist: most skills write no file, and `write` makes what it needs.
+        An empty one need not exist: most skills write no file, and `write` makes what it needs. What is
+        there is replaced only once everything else is there.
         """
-        if self.root.exists():
-            shutil.rmtree(self.root)
+        fresh = self.root.with_name(f"{self.root.name}.new")
+        trees.remove(fresh)
         for path, digest in manifest.items():
-            target = self._confined(path, PurePosixPath(path))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(await self._blobs.get(digest))
+            trees.put_file(fresh, _parts(path, PurePosixPath(path)), await self._blobs.get(digest))
+        trees.remove(self.root)
+        if manifest:
+            fresh.rename(self.root)
         self._manifest = dict(manifest)
 
     async def snapshot(self) -> Manifest:
@@ -57,7 +60,7 @@ class Workspace:
             )
         manifest = {}
         for path in files:
-            content = self._content(path)
+            content = self._content(path, path.split("/"))
             digest = digest_of(content)
             if self._manifest.get(path) != digest:
                 await self._blobs.put(content)
@@ -67,9 +70,7 @@ class Workspace:
 
     def files(self) -> Iterator[str]:
         """Relative paths of the regular files, sorted. Links are not followed and not listed."""
-        for path in sorted(self.root.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                yield path.relative_to(self.root).as_posix()
+        yield from sorted(entry.path for entry in trees.walk(self.root) if entry.is_file)
 
     def path(self, name: str) -> Path:
         """Where a file of the workspace lies.
@@ -91,8 +92,7 @@ class Workspace:
         with _disk(name):
             if not target.is_file():
                 raise TryAgain(self._no_file(name, target))
-            _refuse_too_large(name, target.stat().st_size)
-            return target.read_bytes()
+            return self._content(name, self._parts_of(target))
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place, with the folders above it, replacing one that is there.
@@ -106,8 +106,7 @@ class Workspace:
         with _disk(name):
             if target.exists() and not target.is_file():
                 raise TryAgain(f"{name!r} is a folder; name a file in it.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            trees.put_file(self.root, self._parts_of(target), content)
 
     def delete(self, name: str) -> None:
         """Remove a file.
@@ -122,11 +121,7 @@ class Workspace:
             target.unlink()
 
     def _confined(self, name: str, pure: PurePosixPath) -> Path:
-        if "\0" in name or pure.is_absolute() or ".." in pure.parts:
-            raise TryAgain(
-                f"{name!r} is not a path inside the workspace; use a relative one like 'out/a.csv'."
-            )
-        target = self.root.joinpath(*pure.parts)
+        target = self.root.joinpath(*_parts(name, pure))
         try:
             is_inside = target.resolve().is_relative_to(self.root.resolve())
         except (OSError, RuntimeError, ValueError) as error:
@@ -135,10 +130,14 @@ class Workspace:
             raise TryAgain(f"{name!r} leads out of the workspace.")
         return target
 
-    def _content(self, path: str) -> bytes:
-        target = self.root / path
-        _refuse_too_large(path, target.stat().st_size)
-        return target.read_bytes()
+    def _parts_of(self, target: Path) -> tuple[str, ...]:
+        return target.relative_to(self.root).parts
+
+    def _content(self, path: str, parts: Sequence[str]) -> bytes:
+        """A script may be at work beside this: what was a file a moment ago may be a link by now."""
+        with os.fdopen(trees.open_file(self.root, parts), "rb") as file:
+            _refuse_too_large(path, os.fstat(file.fileno()).st_size)
+            return file.read(MAX_FILE_BYTES)
 
     def _no_file(self, name: str, target: Path) -> str:
         if target.is_dir():
@@ -148,6 +147,16 @@ class Workspace:
             f"There is no file {name!r}.{did_you_mean(name, files)} The workspace has:"
             f" {listed(files)}."
         )
+
+
+def _parts(name: str, pure: PurePosixPath) -> tuple[str, ...]:
+    if "\0" in name or pure.is_absolute() or ".." in pure.parts:
+        raise TryAgain(
+            f"{name!r} is not a path inside the workspace; use a relative one like 'out/a.csv'."
+        )
+    if len(pure.parts) > trees.MAX_DEPTH:
+        raise TryAgain(f"{name!r} is nested too deeply; {trees.MAX_DEPTH} levels are allowed.")
+    return pure.parts
 
 
 def _refuse_too_large(name: str, size: int) -> None:

@@ -3,7 +3,7 @@
 from omniforge.agents.runs import ErrorInfo
 from omniforge.journal.events import Wait
 from omniforge.journal.ports import Decision, InboxItem
-from omniforge.journal.steps import Performed, Question, Slot
+from omniforge.journal.steps import NodeKey, Performed, Question, Slot, effect_id
 
 
 class PersonNeeded(Exception):
@@ -14,15 +14,30 @@ class PersonNeeded(Exception):
         self.waits = waits
 
 
-def asked(slot: Slot, question: Question) -> Wait:
-    """The question of a step that was not begun. Its id covers the exact arguments and all before."""
+def asked(key: NodeKey, slot: Slot, question: Question) -> Wait:
+    """The question of a step that was not begun.
+
+    A person's decision holds for the exact arguments and all that came before: the id covers them. A
+    child's id is that of the run to start, made from the step's effect id.
+    """
+    own = f"ask-{slot.hash[:32]}"
     return Wait(
         kind=question.kind,
-        id=f"ask-{slot.hash[:32]}",
+        id=child_run_id(effect_id(key, slot.number)) if question.kind == "child" else own,
         question=question.text,
         tool=slot.request.name,
         arguments=slot.request.arguments,
     )
+
+
+def child_run_id(effect_id: str) -> str:
+    """The id of the run that a step starts: the same on every attempt of the step."""
+    return f"sub-{effect_id.removeprefix('of-')}"
+
+
+def is_leave(said: InboxItem) -> bool:
+    """Whether the step goes on with its work after this; otherwise it is the step's answer."""
+    return said.decision is Decision.APPROVE or (said.decision is Decision.ENDED and not said.note)
 
 
 def spoken(said: InboxItem) -> Performed:
@@ -35,6 +50,8 @@ def spoken(said: InboxItem) -> Performed:
         case Decision.REJECT:
             reason = f": {said.note}" if said.note else "."
             return _refused("rejected", f"{said.decided_by} did not allow this call{reason}")
+        case Decision.ENDED:
+            return _refused("child_not_started", said.note)
         case _:
             return _refused("skipped", f"{said.decided_by} decided not to send this.")
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 
-WaitKind = Literal["effect", "approval", "input"]
+WaitKind = Literal["effect", "approval", "input", "child"]
 
 
 class Wait(BaseModel, frozen=True):
@@ -30,6 +31,7 @@ class RunStarted(BaseModel, frozen=True):
     agent_name: str
     agent_version: int
     skills: tuple[str, ...]
+    mode: RunMode = RunMode.LIVE
 
 
 class SkillStarted(BaseModel, frozen=True):
@@ -53,29 +55,86 @@ class CallSummary(BaseModel, frozen=True):
     arguments: Any
 
 
+class TextDelta(BaseModel, frozen=True):
+    """More of the text that a model is writing."""
+
+    type: Literal["text_delta"] = "text_delta"
+    step: int
+    text: str
+
+
+class TextReset(BaseModel, frozen=True):
+    """The text so far counts no more: the model is asked again, or another one."""
+
+    type: Literal["text_reset"] = "text_reset"
+    step: int
+
+
+EPHEMERAL = ("text_delta", "text_reset")
+"""Types of events that go when their step is on record: what they told is in its own event."""
+
+
+class PassedOver(BaseModel, frozen=True):
+    """A model that could not be had, so that the next one was asked."""
+
+    model: str
+    error: ErrorInfo
+
+
 class ModelAnswered(BaseModel, frozen=True):
-    """The model spoke: its text, and the tool calls it asks for (they start now); or it failed."""
+    """The model spoke: its text, and the tool calls it asks for (they start now); or it failed.
+
+    `turn` counts the model's turns within the skill, from 1.
+    """
 
     type: Literal["model_answered"] = "model_answered"
     step: int
+    turn: int = 0
     model: str
     text: str
     calls: tuple[CallSummary, ...] = ()
     error: ErrorInfo | None = None
+    passed_over: tuple[PassedOver, ...] = ()
     usage: TokenUsage = TokenUsage()
     cost_usd: Decimal = Decimal(0)
     duration_ms: int
 
 
 class ToolAnswered(BaseModel, frozen=True):
+    """A call has its answer. `error_code` says why it has none; `call_excluded`: it was not made again."""
+
     type: Literal["tool_answered"] = "tool_answered"
     step: int
     tool: str
     success: bool
+    error_code: str | None = None
     summary: str
     effect: str | None = None
     origin: str = "real"
     duration_ms: int
+
+
+class ConversationCompacted(BaseModel, frozen=True):
+    """The conversation was filling the model's window, so notes took the place of its older turns.
+
+    `by`: a model wrote the notes, or they are an extract made by rule. `tokens` is its size before.
+    """
+
+    type: Literal["conversation_compacted"] = "conversation_compacted"
+    step: int
+    turns: int
+    tokens: int
+    by: Literal["model", "rule"]
+    usage: TokenUsage = TokenUsage()
+    cost_usd: Decimal = Decimal(0)
+    duration_ms: int
+
+
+class ToolsLeftOut(BaseModel, frozen=True):
+    """Tools of outside servers that a skill begins without, and why."""
+
+    type: Literal["tools_left_out"] = "tools_left_out"
+    problems: tuple[str, ...]
 
 
 class SkillCompleted(BaseModel, frozen=True):
@@ -121,8 +180,12 @@ EventBody = Annotated[
     RunStarted
     | SkillStarted
     | SkillResumed
+    | TextDelta
+    | TextReset
     | ModelAnswered
     | ToolAnswered
+    | ConversationCompacted
+    | ToolsLeftOut
     | SkillCompleted
     | SkillFailed
     | SkillWaiting

@@ -4,17 +4,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 
 from omniforge import clock
 from omniforge.agents.runs import ErrorInfo, TokenUsage
-from omniforge.errors import JournalDiverged, OutcomeUnknown
-from omniforge.journal.asking import PersonNeeded, asked, spoken
+from omniforge.errors import BudgetHeld, JournalDiverged, OutcomeUnknown
+from omniforge.journal.asking import PersonNeeded, asked, is_leave, spoken
 from omniforge.journal.doubt import is_key_known, look_up, question_of, sleep_until, wait_id
-from omniforge.journal.events import EventBody, NewEvent, SkillResumed, SkillStarted
+from omniforge.journal.entries import (
+    announcement,
+    fence_name,
+    new_event,
+    seconds_of,
+    settled,
+    started,
+)
+from omniforge.journal.events import EventBody
 from omniforge.journal.ports import (
-    Announce,
     Decision,
     InboxItem,
     JournalStore,
@@ -47,6 +53,8 @@ from omniforge.journal.steps import (
 # A service that stays silent this often will not be mended by a machine; a person is asked.
 MAX_SENDS = 4
 RESEND_PAUSE = 0.25
+# Model calls take seconds, so a second is soon enough to notice that one has settled.
+FIRST_WAIT_FOR_MONEY, LONGEST_WAIT_FOR_MONEY = 0.05, 1.0
 
 
 class Interrupted(Exception):
@@ -86,6 +94,8 @@ class Journal:
         self._next = 0
         self._last_hash = ""
         self._held: list[Transition] = []
+        self._shown = 0
+        self._has_shown = False
         self._active_before = state.active
         self._opened = self._counted = time.monotonic()
 
@@ -119,6 +129,24 @@ class Journal:
         return [self._steps[number] for number in sorted(self._steps)]
 
     @property
+    def known(self) -> Sequence[Step]:
+        """The steps on record and those of an earlier run that will be played, in order."""
+        steps = {**self._recording.steps, **self._steps}
+        # A preamble that is to be made anew rests on nothing that was.
+        return [steps[number] for number in sorted(steps)] if 0 in steps else []
+
+    @property
+    def upcoming(self) -> StepKind | None:
+        """What the next step is, as it is on record or will be played; None where nothing is."""
+        step = self._steps.get(self._next) or self._recording.steps.get(self._next)
+        return step.kind if step else None
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether every step is played, so that neither a model nor any tool is needed."""
+        return self._recording.outcome is not None
+
+    @property
     def usage(self) -> TokenUsage:
         return sum((step.usage for step in self._steps.values()), TokenUsage())
 
@@ -134,7 +162,7 @@ class Journal:
         played = self._recording.answer_at(slot)
         answer = played.answer if played else as_recorded(await make())
         at = clock.now()
-        step = replace(_started(slot, self.fence, at), answer=answer, ended_at=at)
+        step = replace(started(slot, self.fence, at), answer=answer, ended_at=at)
         # Alone it promises nothing to anyone, so it shares the commit of the first real step.
         self._hold(Transition(steps=[replace(step, status=StepStatus.CONFIRMED)]))
         return answer
@@ -184,36 +212,52 @@ class Journal:
 
     async def finish(self, outcome: Outcome, event: EventBody) -> None:
         """Record how this segment ended, together with its last event."""
-        await self._commit(Transition(outcome=outcome), event, _ending(self.fence))
+        await self._commit(Transition(outcome=outcome), event, fence_name(self.fence))
         self.outcome = outcome
+
+    def note(self, event: EventBody) -> None:
+        """Tell watchers something, once a node; it shares the commit of the next step."""
+        self._hold(Transition(events=[new_event(self.key, event, "once")]))
+
+    async def show(self, event: EventBody) -> None:
+        """Tell watchers of the step under way. What they are shown goes when it is on record.
+
+        Raises:
+            Fenced: A successor has taken over.
+        """
+        self._shown, self._has_shown = self._shown + 1, True
+        told = new_event(self.key, event, f"{fence_name(self.fence)}.{self._shown}")
+        await self._store.commit(self.key, self.fence, Transition(events=[told]))
 
     # ---- new work ----------------------------------------------------------------------------
 
     async def _first(self, slot: Slot, perform: Perform) -> Step:
         said = self._said(slot)
-        if said is not None and said.decision is not Decision.APPROVE:
-            step = _started(slot, self.fence, clock.now())
-            return await self._settle(slot, step, spoken(said), consumed=self._consume(said))
+        step = started(slot, self.fence, clock.now())
+        if said and not is_leave(said[-1]):
+            return await self._settle(slot, step, spoken(said[-1]), consumed=self._consume(*said))
         if slot.request.effect is not None and not slot.request.is_held:
             return await self._send(slot, slot.request.effect, perform, said=said)
-        step = _started(slot, self.fence, clock.now())
         if slot.request.reserve:
             step = replace(step, reserved=slot.request.reserve)
-            await self._commit(Transition(steps=[step], reserve=step.reserved))
-        return await self._perform(slot, step, perform, self._consume(said))
+            await self._reserve(step)
+        return await self._perform(slot, step, perform, self._consume(*said))
 
-    def _said(self, slot: Slot) -> InboxItem | None:
-        """What a person said to this step's question; None when it asks nobody.
+    def _said(self, slot: Slot) -> list[InboxItem]:
+        """What was said to this step's questions, up to the first one that does not give leave.
 
         Raises:
-            PersonNeeded: It asks, and nobody has answered yet.
+            PersonNeeded: Nobody has answered one of them yet.
         """
-        if slot.request.question is None:
-            return None
-        wait = asked(slot, slot.request.question)
-        if (said := self._inbox.get(wait.id)) is None:
-            raise PersonNeeded((wait,))
-        return said
+        answers: list[InboxItem] = []
+        for question in slot.request.questions:
+            wait = asked(self.key, slot, question)
+            if (said := self._inbox.get(wait.id)) is None:
+                raise PersonNeeded((wait,))
+            answers.append(said)
+            if not is_leave(said):
+                break
+        return answers
 
     async def _play(self, slot: Slot, played: Step) -> Step:
         """Take an answer over from the run that this one replays. It costs nothing and sends nothing."""
@@ -224,28 +268,44 @@ class Journal:
             cost=played.cost,
             model=played.model,
             workspace=played.workspace,
-            origin=Origin.RECORDED,
+            origin=Origin.INVENTED if played.origin is Origin.INVENTED else Origin.RECORDED,
         )
-        step = replace(_started(slot, self.fence, clock.now()), effect_class=played.effect_class)
-        seconds = _seconds_of(played)
-        return await self._settle(slot, step, performed, seconds, is_charged=False)
+        step = replace(started(slot, self.fence, clock.now()), effect_class=played.effect_class)
+        return await self._settle(slot, step, performed, seconds_of(played), is_played=True)
 
     async def _again(self, slot: Slot, lost: Step, perform: Perform) -> Step:
         """A worker died between a model call and its record: count its worst case, then call again."""
         step = replace(
-            _started(slot, self.fence, clock.now()),
+            started(slot, self.fence, clock.now()),
             reserved=slot.request.reserve,
             cost=lost.cost + lost.reserved,
             is_cost_assumed=True,
         )
         if lost.reserved:
             # On its own: it is owed whether or not there is money for another call.
-            settled = replace(step, reserved=Decimal(0))
-            change = Transition(steps=[settled], release=lost.reserved, settle=lost.reserved)
+            paid = replace(step, reserved=Decimal(0))
+            change = Transition(steps=[paid], settle={step.number: lost.reserved})
             await self._commit(change)
         if step.reserved:
-            await self._commit(Transition(steps=[step], reserve=step.reserved))
+            await self._reserve(step)
         return await self._perform(slot, step, perform)
+
+    async def _reserve(self, step: Step) -> None:
+        """Write a step ahead with its worst case, once there is room for it.
+
+        Calls under way hold more than most of them will cost, so for those it waits. It holds
+        nothing meanwhile, so no two that wait can wait for each other.
+        """
+        pause = FIRST_WAIT_FOR_MONEY
+        while True:
+            try:
+                change = Transition(steps=[step], reserve={step.number: step.reserved})
+                return await self._commit(change)
+            except BudgetHeld:
+                await asyncio.sleep(pause)
+            if (reason := self._should_stop()) is not None:
+                raise Interrupted(reason)
+            pause = min(2 * pause, LONGEST_WAIT_FOR_MONEY)
 
     async def _perform(
         self, slot: Slot, step: Step, perform: Perform, consumed: Sequence[str] = ()
@@ -270,25 +330,26 @@ class Journal:
         seconds: float = 0.0,
         *,
         consumed: Sequence[str] = (),
-        is_charged: bool = True,
+        is_played: bool = False,
     ) -> Step:
         """Record what a step came to, with its event and its money, in one commit."""
-        settled = _settled(step, performed, clock.now())
+        entry = settled(step, performed, clock.now())
+        cost = Decimal(0) if is_played else performed.cost
+        wrote = performed.workspace is not None
         change = Transition(
-            steps=[settled],
-            release=step.reserved,
-            settle=performed.cost if is_charged else Decimal(0),
-            workspace=performed.workspace,
+            steps=[entry],
+            settle={step.number: cost} if step.reserved or cost else {},
+            workspace=self._recording.workspace if is_played and wrote else performed.workspace,
             consumed=list(consumed),
         )
         if slot.request.tell is not None:
-            told = slot.request.tell(step.number, performed, seconds)
-            change.events.append(_event(self.key, told, f"step/{step.number}"))
+            told = slot.request.tell(entry, seconds)
+            change.events.append(new_event(self.key, told, f"step/{step.number}"))
         if performed.is_last:
             self._hold(change)
         else:
             await self._commit(change)
-        return settled
+        return entry
 
     async def _release(self, step: Step) -> None:
         """The call failed for good before it answered. It may still have been billed: assume so."""
@@ -299,7 +360,7 @@ class Journal:
             reserved=Decimal(0),
             is_cost_assumed=True,
         )
-        await self._commit(Transition(steps=[failed], release=step.reserved, settle=step.reserved))
+        await self._commit(Transition(steps=[failed], settle={step.number: step.reserved}))
 
     # ---- effects -----------------------------------------------------------------------------
 
@@ -310,15 +371,15 @@ class Journal:
         perform: Perform,
         *,
         earlier: Step | None = None,
-        said: InboxItem | None = None,
+        said: Sequence[InboxItem] = (),
     ) -> Step:
         """Write `sent` first, then send.
 
-        `earlier` is the same step, sent before and in doubt; `said` is the decision to send it.
+        `earlier` is the same step, sent before and in doubt; `said` are the decisions to send it.
         """
         at = clock.now()
         step = replace(
-            _started(slot, self.fence, at),
+            started(slot, self.fence, at),
             status=StepStatus.SENT,
             effect_class=effect.kind,
             effect_id=effect_id(self.key, slot.number),
@@ -326,7 +387,7 @@ class Journal:
             send_by=at + effect.timeout,
             sends=earlier.sends + 1 if earlier else 1,
         )
-        await self._commit(Transition(steps=[step], consumed=self._consume(said)))
+        await self._commit(Transition(steps=[step], consumed=self._consume(*said)))
         sending, began = Sending(step.effect_id or "", step.send_by), time.monotonic()
         try:
             async with asyncio.timeout(effect.timeout.total_seconds()):
@@ -368,7 +429,9 @@ class Journal:
 
     async def _obey(self, slot: Slot, step: Step, decided: InboxItem, perform: Perform) -> Step:
         if decided.decision is Decision.RESEND and slot.request.effect is not None:
-            return await self._send(slot, slot.request.effect, perform, earlier=step, said=decided)
+            return await self._send(
+                slot, slot.request.effect, perform, earlier=step, said=[decided]
+            )
         if decided.decision is Decision.RESEND:
             # Its tool is gone: what is performed now is the refusal, and that is the answer.
             performed = await perform(Sending(step.effect_id or ""))
@@ -376,12 +439,11 @@ class Journal:
             performed = spoken(decided)
         return await self._settle(slot, step, performed, consumed=self._consume(decided))
 
-    def _consume(self, said: InboxItem | None) -> list[str]:
-        """Take a decision out of the inbox; its id goes into the commit of the step it decides."""
-        if said is None:
-            return []
-        self._inbox.pop(said.wait_id, None)
-        return [said.id]
+    def _consume(self, *said: InboxItem) -> list[str]:
+        """Take decisions out of the inbox; their ids go into the commit of the step they decide."""
+        for item in said:
+            self._inbox.pop(item.wait_id, None)
+        return [item.id for item in said]
 
     # ---- the record --------------------------------------------------------------------------
 
@@ -404,77 +466,17 @@ class Journal:
     ) -> None:
         """Write a transition, and with it whatever was held back for the next commit."""
         if event is not None:
-            change.events.append(_event(self.key, event, suffix))
+            change.events.append(new_event(self.key, event, suffix))
         held, self._held = self._held, []
         whole = merged([*held, change])
+        whole.clears = self._has_shown
         now = time.monotonic()
         whole.active, self._counted = now - self._counted, now
         try:
             await self._store.commit(self.key, self.fence, whole)
         except BaseException:
             self._held = held
+            self._counted -= whole.active
             raise
+        self._has_shown = False
         self._steps.update((step.number, step) for step in change.steps)
-
-
-def announcement(key: NodeKey, skill_name: str, fence: Fence) -> Announce:
-    """What watchers are told when a node is claimed: that its skill starts, or that it is resumed."""
-
-    def announce(state: NodeState) -> NewEvent:
-        body: EventBody = SkillStarted(skill_name=skill_name)
-        if not state.is_new:
-            body = SkillResumed(
-                skill_name=skill_name,
-                segment=fence.segment,
-                attempt=fence.attempt,
-                recorded_steps=len(state.steps),
-            )
-        return _event(key, body, _ending(fence))
-
-    return announce
-
-
-def _event(key: NodeKey, body: EventBody, suffix: str) -> NewEvent:
-    dedupe_key = f"{key.node}/{key.generation}/{body.type}/{suffix}"
-    return NewEvent(dedupe_key=dedupe_key, node=key.node, at=clock.now(), body=body)
-
-
-def _ending(fence: Fence) -> str:
-    return f"{fence.segment}.{fence.attempt}"
-
-
-def _started(slot: Slot, fence: Fence, at: datetime) -> Step:
-    held = slot.request.effect if slot.request.is_held else None
-    return Step(
-        number=slot.number,
-        kind=slot.request.kind,
-        name=slot.request.name,
-        hash=slot.hash,
-        status=StepStatus.PLANNED,
-        arguments=slot.request.arguments,
-        effect_class=held.kind if held else None,
-        fence=fence,
-        started_at=at,
-    )
-
-
-def _seconds_of(step: Step) -> float:
-    if step.started_at is None or step.ended_at is None:
-        return 0.0
-    return (step.ended_at - step.started_at).total_seconds()
-
-
-def _settled(step: Step, performed: Performed, at: datetime) -> Step:
-    return replace(
-        step,
-        status=StepStatus.FAILED if performed.error else StepStatus.CONFIRMED,
-        answer=as_recorded(performed.answer),
-        error=performed.error,
-        usage=step.usage + performed.usage,
-        cost=step.cost + performed.cost,
-        reserved=Decimal(0),
-        model=performed.model,
-        workspace=performed.workspace,
-        origin=performed.origin,
-        ended_at=at,
-    )

@@ -4,9 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from omniforge.errors import BlobMissing, BudgetExceeded, Fenced
+from omniforge.agents.budgets import BEGINNING, NOTHING, Budget, Closed, Period, Scope
+from omniforge.errors import BlobMissing, Fenced
 from omniforge.journal.blobs import Manifest, digest_of
-from omniforge.journal.events import Event, NewEvent
+from omniforge.journal.events import EPHEMERAL, Event, NewEvent
 from omniforge.journal.ports import Announce, InboxItem, NodeState, Outcome, Transition
 from omniforge.journal.steps import Fence, NodeKey, Step
 
@@ -16,19 +17,62 @@ class MemoryStream:
     """One run's events and money."""
 
     cap: Decimal | None = None
-    reserved: Decimal = Decimal(0)
-    settled: Decimal = Decimal(0)
+    reserved: Decimal = NOTHING
+    settled: Decimal = NOTHING
+    overrun: Decimal = NOTHING
+    under_way: dict[tuple[NodeKey, int], Decimal] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    next_seq: int = 1
+
+    def move(self, key: NodeKey, change: Transition) -> None:
+        """Begin and end calls, all or none of them.
+
+        Raises:
+            BudgetExceeded: What begins does not fit under the cap.
+        """
+        closed = [
+            Closed(BEGINNING, self.under_way.get((key, number), NOTHING), cost)
+            for number, cost in change.settle.items()
+        ]
+        wanted = sum(change.reserve.values(), NOTHING)
+        budget = self._budget(key.stream_id).after(NOTHING, closed)
+        if self.cap is not None and wanted and not budget.fits(wanted):
+            raise budget.refusal(wanted)
+        budget = budget.after(wanted, ())
+        self.reserved, self.settled = budget.reserved, budget.settled
+        self.overrun = budget.overrun
+        for number in change.settle:
+            self.under_way.pop((key, number), None)
+        self.under_way.update(((key, number), cost) for number, cost in change.reserve.items())
+
+    def _budget(self, stream_id: str) -> Budget:
+        cap = NOTHING if self.cap is None else self.cap
+        return Budget(
+            Scope.RUN,
+            stream_id,
+            Period.EVER,
+            cap,
+            reserved=self.reserved,
+            settled=self.settled,
+            overrun=self.overrun,
+        )
 
     def append(self, stream_id: str, event: NewEvent) -> None:
         body = Event(
             stream_id=stream_id,
-            seq=len(self.events) + 1,
+            seq=self.next_seq,
             node=event.node,
             at=event.at,
             body=event.body,
         )
         self.events.append(body)
+        self.next_seq += 1
+
+    def clear(self, node: str) -> None:
+        """Take a node's ephemeral events away."""
+        self.events = [
+            event for event in self.events if event.node != node or event.body.type not in EPHEMERAL
+        ]
 
 
 @dataclass(slots=True)
@@ -67,6 +111,7 @@ class MemoryJournalStore:
             node.workspace,
         )
         if ended is None:
+            self.streams[key.stream_id].clear(key.node)
             self.streams[key.stream_id].append(key.stream_id, announce(state))
         return state
 
@@ -74,14 +119,7 @@ class MemoryJournalStore:
         node, stream = self._nodes[key], self.streams[key.stream_id]
         if fence != node.fence:
             raise Fenced(f"{key.node!r} was claimed by {node.fence}; {fence} may not write.")
-        reserved = stream.reserved + change.reserve - change.release
-        settled = stream.settled + change.settle
-        if change.reserve and stream.cap is not None and settled + reserved > stream.cap:
-            left = stream.cap - settled
-            raise BudgetExceeded(
-                f"The next step may cost ${change.reserve}; ${left} of ${stream.cap} is left."
-            )
-        stream.reserved, stream.settled = reserved, settled
+        stream.move(key, change)
         node.steps.update((step.number, step) for step in change.steps)
         node.active += change.active
         if change.workspace is not None:
@@ -89,6 +127,8 @@ class MemoryJournalStore:
         node.outcome = change.outcome or node.outcome
         items = self.inbox.get(key, [])
         self.inbox[key] = [item for item in items if item.id not in change.consumed]
+        if change.clears:
+            stream.clear(key.node)
         for event in change.events:
             stream.append(key.stream_id, event)
 

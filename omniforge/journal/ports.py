@@ -34,6 +34,8 @@ class Decision(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     ANSWER = "answer"
+    ENDED = "ended"
+    """No person's: the run that was waited for has ended, or could not be started (see the note)."""
 
 
 ApprovalKind = Literal["effect", "tool_call", "input"]
@@ -43,7 +45,7 @@ APPROVAL_KINDS: Mapping[WaitKind, ApprovalKind] = {
     "approval": "tool_call",
     "input": "input",
 }
-"""What a person is shown, by what the run waits for."""
+"""What a person is shown, by what the run waits for. Other waits ask no person."""
 
 DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
     "effect": (Decision.HAPPENED, Decision.RESEND, Decision.SKIP),
@@ -98,9 +100,12 @@ class Transition:
 
     steps: list[Step] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
-    reserve: Decimal = Decimal(0)
-    release: Decimal = Decimal(0)
-    settle: Decimal = Decimal(0)
+    clears: bool = False
+    """Take the node's ephemeral events away before these are written."""
+    reserve: dict[int, Decimal] = field(default_factory=dict)
+    """Dollars to set aside, by the number of the step whose call may cost that much."""
+    settle: dict[int, Decimal] = field(default_factory=dict)
+    """What a step's call came to. What was set aside for it is free again."""
     consumed: list[str] = field(default_factory=list)
     workspace: Manifest | None = None
     outcome: Outcome | None = None
@@ -115,10 +120,10 @@ def merged(changes: Sequence[Transition]) -> Transition:
     for change in changes:
         whole.steps += change.steps
         whole.events += change.events
+        whole.clears |= change.clears
         whole.consumed += change.consumed
-        whole.reserve += change.reserve
-        whole.release += change.release
-        whole.settle += change.settle
+        whole.reserve |= change.reserve
+        whole.settle |= change.settle
         if change.workspace is not None:
             whole.workspace = change.workspace
         if change.outcome is not None:
@@ -135,7 +140,8 @@ class JournalStore(Protocol):
     ) -> NodeState:
         """Take a node over. From here on, writes under a lower fence are refused.
 
-        The announcement goes out in the same transaction, unless the node had ended before.
+        The announcement goes out in the same transaction, unless the node had ended before, and
+        takes away what its predecessor was showing.
 
         Raises:
             Fenced: A later segment or attempt has claimed the node already.
@@ -147,6 +153,7 @@ class JournalStore(Protocol):
 
         Raises:
             Fenced: A successor has claimed the node. Nothing was written.
-            BudgetExceeded: The reservation does not fit under the stream's cap. Nothing was written.
+            BudgetExceeded: The reservation does not fit under a cap. Nothing was written.
+            BudgetHeld: It does not fit now, but may when calls under way have settled.
         """
         ...

@@ -36,6 +36,7 @@ class StepKind(StrEnum):
     PREAMBLE = "preamble"
     MODEL = "model"
     TOOL = "tool"
+    COMPACTION = "compaction"
 
 
 class Origin(StrEnum):
@@ -98,15 +99,19 @@ class Performed:
 
 Perform = Callable[[Sending], Awaitable[Performed]]
 Find = Callable[[str], Awaitable[Performed | None]]
-Tell = Callable[[int, Performed, float], EventBody]
-"""Words a settled step for those who watch: its number, what it came to, the seconds it took."""
+Tell = Callable[["Step", float], EventBody]
+"""Words a settled step, which took so many seconds, for those who watch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person must say before a step is done: whether it may be, or what its answer is."""
+    """What must come from elsewhere before a step is done.
 
-    kind: Literal["approval", "input"]
+    approval: a person's leave. input: a person's answer, which is the step's. child: the end of the
+    run that the step started, whose result the step's work then reads.
+    """
+
+    kind: Literal["approval", "input", "child"]
     text: str
 
 
@@ -133,7 +138,8 @@ class Request:
     effect: Effect | None = None
     reserve: Decimal = Decimal(0)
     """The most this step can cost, in dollars."""
-    question: Question | None = None
+    questions: tuple[Question, ...] = ()
+    """Asked one after another, before anything of the step is done."""
     is_held: bool = False
     """A rehearsal: the effect is not sent, so nothing of it has to be written ahead."""
     tell: Tell | None = None
@@ -178,12 +184,33 @@ class Step:
     ended_at: datetime | None = None
 
 
+# Far deeper than any data; the libraries that write JSON give up at a few hundred.
+MAX_NESTING = 100
+
+
+def is_nested_too_deep(value: Json) -> bool:
+    """Whether lists and objects lie in each other more than a hundred times."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return any(isinstance(each, dict | list) for each in level)
+
+
 def as_recorded(answer: Json) -> Json:
     """An answer as a store gives it back, so that a first run and a resumed one see the same.
 
-    Tuples become lists, keys become text, and what JSON has no number for becomes null.
+    Tuples become lists, keys become text, and what JSON has no number for becomes null. Halves of
+    surrogate pairs, which models and pages do send, become question marks: no wire takes them.
     """
-    return json.loads(json.dumps(answer), parse_constant=lambda _: None)
+    text = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 def step_hash(key: NodeKey, number: int, request: Request, previous: str) -> str:

@@ -14,3 +14,4 @@ def node() -> Node:
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "RESEND_PAUSE", 0.001)
+    monkeypatch.setattr(journal_module, "FIRST_WAIT_FOR_MONEY", 0.001)

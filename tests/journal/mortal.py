@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from omniforge.errors import BudgetHeld
 from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.events import Wait
-from omniforge.journal.journal import Journal
+from omniforge.journal.journal import Interrupted, Journal
 from omniforge.journal.memory import MemoryJournalStore
 from omniforge.journal.ports import Announce, Decision, InboxItem, NodeState, Transition
 from omniforge.journal.steps import (
@@ -49,6 +50,11 @@ class MortalStore:
 
     def __init__(self, store: MemoryJournalStore, life: Life, settled: Counter[int]) -> None:
         self._store, self._life, self._settled = store, life, settled
+        self._refused = False
+
+    def should_stop(self) -> str | None:
+        """Who waits for other skills' money would wait for ever: here they live one after another."""
+        return "drain" if self._refused else None
 
     async def claim(
         self, key: NodeKey, skill_name: str, fence: Fence, announce: Announce
@@ -58,7 +64,11 @@ class MortalStore:
 
     async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
         self._life.moment()
-        await self._store.commit(key, fence, change)
+        try:
+            await self._store.commit(key, fence, change)
+        except BudgetHeld:
+            self._refused = True
+            raise
         self._settled.update(step.number for step in change.steps if step.status.is_settled)
         self._life.moment()
 
@@ -102,10 +112,11 @@ class Skill:
         life = Life(moments)
         store = MortalStore(self._store, life, self.settled)
         try:
-            journal = await Journal.open(store, self._key, "skill", Fence(0, self.lives))
+            fence = Fence(0, self.lives)
+            journal = await Journal.open(store, self._key, "skill", fence, store.should_stop)
             await journal.preamble(self._prompt)
             return [await self._do(task, journal, life) for task in self.tasks]
-        except Killed:
+        except (Killed, Interrupted):
             return None
         except PersonNeeded as needed:
             self._decide(needed.waits[0])
@@ -127,12 +138,12 @@ class Skill:
     def _request(self, task: Task) -> Request:
         if task.reserve:
             return Request(StepKind.MODEL, "model", reserve=task.reserve)
-        question = Question("approval", "May I?") if task.needs_leave else None
+        questions = (Question("approval", "May I?"),) if task.needs_leave else ()
         if task.effect is None:
-            return Request(StepKind.TOOL, task.name, question=question)
+            return Request(StepKind.TOOL, task.name, questions=questions)
         moment = timedelta(milliseconds=2)
         rules = Effect(task.effect, moment, timedelta(hours=1), moment, self._find)
-        return Request(StepKind.TOOL, task.name, effect=rules, question=question)
+        return Request(StepKind.TOOL, task.name, effect=rules, questions=questions)
 
     async def _find(self, effect_id: str) -> Performed | None:
         return Performed("found") if effect_id in self.village.posts else None

@@ -2,10 +2,13 @@
 
 import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from omniforge.errors import BudgetExceeded, Fenced
+from omniforge.journal import journal as journal_module
+from omniforge.journal.journal import Interrupted
 from omniforge.journal.steps import Performed, Step, StepStatus
 from tests.journal.making import KEY, Node, World, dollars, failure, model, spent, tool
 from tests.support.requirements import requirement
@@ -57,8 +60,27 @@ async def test_a_call_that_uses_the_cap_to_the_last_cent_is_made() -> None:
     assert money(node) == dollars(0, 4)
 
 
-async def test_two_calls_at_once_cannot_both_take_the_last_of_the_money() -> None:
-    node, world = Node(cap="5"), World(lambda: asyncio.sleep(0, spent("1")))
+@requirement("BUD-2")
+async def test_a_call_waits_for_one_under_way_that_holds_the_rest_of_the_money() -> None:
+    node, most = Node(cap="5"), Decimal(0)
+
+    async def look() -> Performed:
+        nonlocal most
+        most = max(most, sum(money(node), Decimal(0)))
+        await asyncio.sleep(0.005)
+        return spent("1")
+
+    journal, world = await node.worker(), World(look)
+    slots = journal.take([model(reserve="3")] * 3)
+
+    await asyncio.gather(*(journal.run(slot, world) for slot in slots))
+
+    assert most <= 5
+    assert money(node) == dollars(0, 3)
+
+
+async def test_a_call_that_will_not_fit_however_cheap_the_others_are_does_not_wait() -> None:
+    node, world = Node(cap="5"), World(lambda: asyncio.sleep(0, spent("3")))
     journal = await node.worker()
     slots = journal.take([model(reserve="3"), model(reserve="3")])
 
@@ -68,6 +90,57 @@ async def test_two_calls_at_once_cannot_both_take_the_last_of_the_money() -> Non
 
     assert [type(each) for each in outcomes if isinstance(each, Exception)] == [BudgetExceeded]
     assert world.count == 1
+
+
+async def test_who_waits_for_money_can_be_stopped_and_cancelled_and_holds_nothing() -> None:
+    node, reasons = Node(cap="5"), [None, None, "drain"]
+    journal = await node.worker(lambda: reasons.pop(0) if reasons else None)
+    slots = journal.take([model(reserve="4")] * 3)
+    first = asyncio.create_task(journal.run(slots[0], World(asyncio.Future)))
+    while not node.money.reserved:
+        await asyncio.sleep(0)
+
+    with pytest.raises(Interrupted):
+        await journal.run(slots[1], World())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await journal.run(slots[2], World())
+
+    assert money(node) == dollars(4, 0)
+    first.cancel()
+    await asyncio.wait([first])
+
+
+async def test_waiting_for_money_counts_as_working_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, seconds = Node(cap="5"), 0.0
+
+    def tick() -> None:
+        nonlocal seconds
+        seconds += 1
+
+    monkeypatch.setattr(journal_module, "time", SimpleNamespace(monotonic=lambda: seconds))
+    journal = await node.worker(tick)
+    slots = journal.take([model(reserve="4")] * 2)
+    replies = World(lambda: asyncio.sleep(0.005, spent("1")))
+
+    await asyncio.gather(*(journal.run(slot, replies) for slot in slots))
+
+    assert node.store._nodes[KEY].active == seconds > 2
+
+
+async def test_what_a_provider_bills_beyond_the_worst_case_is_kept_apart_and_takes_up_room() -> (
+    None
+):
+    node = Node(cap="10")
+    journal = await node.worker()
+    step = await journal.step(model(reserve="4"), World(spent("7")))
+
+    with pytest.raises(BudgetExceeded, match=r"\$3 of the \$10 of this run is left"):
+        await journal.step(model(reserve="4"), World(spent("1")))
+
+    assert step.cost == 7
+    assert money(node) == dollars(0, 4)
+    assert node.money.overrun == 3
 
 
 async def test_a_call_that_failed_settles_at_what_it_cost() -> None:

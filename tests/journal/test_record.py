@@ -19,7 +19,7 @@ from omniforge.journal.events import (
 )
 from omniforge.journal.journal import Interrupted
 from omniforge.journal.ports import NodeStatus, Outcome
-from omniforge.journal.steps import Performed, Sending, StepKind, StepStatus
+from omniforge.journal.steps import Performed, Sending, Step, StepKind, StepStatus
 from tests.journal.making import KEY, Node, World, dollars, failure, model, spent, tool
 from tests.support.requirements import requirement
 
@@ -316,9 +316,9 @@ async def test_a_successor_says_that_it_resumed_and_after_how_many_steps(node: N
 
 
 async def test_an_event_shares_the_commit_of_its_step(node: Node) -> None:
-    def answered(number: int, performed: Performed, seconds: float) -> EventBody:
+    def answered(step: Step, seconds: float) -> EventBody:
         return ToolAnswered(
-            step=number, tool="read", success=True, summary=performed.answer, duration_ms=1
+            step=step.number, tool="read", success=True, summary=step.answer, duration_ms=1
         )
 
     read = replace(tool("read"), tell=answered)

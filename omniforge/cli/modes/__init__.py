@@ -1,0 +1,1 @@
+"""Trying agents out, and playing earlier runs again."""

@@ -24,12 +24,14 @@ from omniforge.journal.ports import DECISIONS, Decision
 from omniforge.store.approvals import Approval
 from omniforge.store.store import TenantStore
 from workflows.agent_run import DECIDE
-from workflows.wire import run_workflow_id
+from workflows.attributes import run_workflow_id
 
 router = APIRouter(prefix="/api/v1", tags=["approvals"], responses=responses(Unauthenticated))
 
 # An update needs a worker; longer than this a person should not stare at a button.
 DECIDE_TIMEOUT = 15.0
+# For a run that has not heard of its question yet: milliseconds, or the time to replace its worker.
+UNHEARD_PAUSE = 0.2
 
 
 @router.get("/approvals")
@@ -103,7 +105,13 @@ async def _decided(
     run = await mine.read(lambda db: db.runs.get(execution_id))
     if run.status.is_final:
         raise RunFinished(run.id, run.status)
-    await _tell_run(temporal, run_workflow_id(run.tenant_id, run.id), decided)
+    try:
+        async with asyncio.timeout(DECIDE_TIMEOUT):
+            await _tell_run(temporal, run_workflow_id(run.tenant_id, run.id), decided, mine)
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        raise TemporalUnavailable(
+            "The decision did not reach the run: no worker answered. Try again shortly."
+        ) from error
     approval = await mine.read(lambda db: db.approvals.get(decided.approval_id))
     # Updates are one per approval: who comes second gets the outcome of the first.
     if (approval.decision, approval.note) != (decided.decision, decided.note):
@@ -116,14 +124,17 @@ def _too_late(approval: Approval) -> AlreadyDecided:
     return AlreadyDecided(approval.id, f"{approval.decision} by {approval.decided_by}, {when}")
 
 
-async def _tell_run(temporal: Client, workflow_id: str, decided: Decided) -> None:
+async def _tell_run(
+    temporal: Client, workflow_id: str, decided: Decided, mine: TenantStore
+) -> None:
+    """Hand a decision to its run, which hears of its own question a moment after people can see it."""
     handle = temporal.get_workflow_handle(workflow_id)
-    try:
-        async with asyncio.timeout(DECIDE_TIMEOUT):
+    while True:
+        try:
             await handle.execute_update(DECIDE, decided, id=decided.approval_id)
-    except WorkflowUpdateFailedError as error:
-        raise AlreadyDecided(decided.approval_id, str(error.cause)) from error
-    except (RPCError, RuntimeError, TimeoutError) as error:
-        raise TemporalUnavailable(
-            "The decision did not reach the run: no worker answered. Try again shortly."
-        ) from error
+            return
+        except WorkflowUpdateFailedError as error:
+            approval = await mine.read(lambda db: db.approvals.get(decided.approval_id))
+            if approval.decision is not None:
+                raise _too_late(approval) from error
+        await asyncio.sleep(UNHEARD_PAUSE)

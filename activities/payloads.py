@@ -18,6 +18,25 @@ class AgentRun(BaseModel, frozen=True):
     agent_id: str
     trigger_type: RunTrigger = RunTrigger.ON_DEMAND
     triggered_by: str
+    parent_id: str | None = None
+
+
+class Child(BaseModel, frozen=True):
+    """A run that a skill of another run waits for. With `refusal` it is not to be started."""
+
+    parent_id: str
+    tenant_id: str
+    execution_id: str
+    agent_id: str = ""
+    triggered_by: str = ""
+    refusal: str = ""
+
+
+class RecordedEnd(BaseModel, frozen=True):
+    """How the run ended that this one replays."""
+
+    status: RunStatus
+    error: ErrorInfo
 
 
 class Beginning(BaseModel, frozen=True):
@@ -27,6 +46,8 @@ class Beginning(BaseModel, frozen=True):
     agent_name: str
     skills: tuple[SkillReference, ...]
     skill_timeout_s: float
+    recorded_end: RecordedEnd | None = None
+    """Of a replay whose original did not complete: this one ends so, once all of it is played."""
 
 
 class RunSkill(BaseModel, frozen=True):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from temporalio import activity
@@ -11,6 +12,7 @@ from activities.failures import temporal_failures
 from activities.payloads import RunSkill, SegmentResult
 from omniforge.execution.work import SkillWork
 from omniforge.journal.journal import Journal
+from omniforge.journal.recording import RecordEnded
 from omniforge.journal.steps import Fence, NodeKey
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class SkillActivities:
             try:
                 with temporal_failures():
                     return await self._run(job)
+            except RecordEnded:
+                return SegmentResult(status="interrupted", interruption="stop")
             except asyncio.CancelledError:
                 if _was_asked_to_stop():
                     return SegmentResult(status="interrupted", interruption="stop")
@@ -49,7 +53,12 @@ class SkillActivities:
             NodeKey(job.execution_id, job.node), fence, _reason_to_stop
         )
         skill = await self._skills.get(brief.skill.reference.name, brief.skill.content_hash)
-        result = await self._segments.run(skill, _work(job, brief), journal)
+        others = [
+            await self._skills.get(other.reference.name, other.content_hash)
+            for other in brief.version.on_demand
+        ]
+        work = replace(_work(job, brief), on_demand=tuple(others))
+        result = await self._segments.run(skill, work, journal)
         return _segment_result(result, journal)
 
 
@@ -64,8 +73,12 @@ def _work(job: RunSkill, brief: "NodeBrief") -> SkillWork:
         timeout_s=reference.timeout_s or limits.skill_timeout_s,
         max_iterations=limits.max_iterations,
         model=reference.model or "",
-        has_cap=limits.budget_usd is not None,
+        fallback_models=reference.fallback_models,
+        has_cap=brief.has_cap,
         permissions=brief.version.permissions,
+        script=brief.script,
+        sub_agents=brief.version.sub_agents,
+        mcp_servers=brief.version.mcp_servers,
     )
 
 

@@ -4,15 +4,25 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    TimeoutError,
+    TimeoutType,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.payloads import (
         AgentRun,
         Beginning,
+        Child,
         Decided,
         Finish,
         NodeRef,
+        OpenWait,
+        RecordedEnd,
         RunOutcome,
         RunSkill,
         SegmentResult,
@@ -24,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from omniforge.agents.plan import Plan
     from omniforge.agents.runs import ErrorInfo, RunStatus
     from omniforge.errors import NoProgress
-    from workflows.attributes import OF_STATUS
+    from workflows.attributes import OF_STATUS, run_attributes, run_workflow_id
     from workflows.policies import (
         BOOKKEEPING,
         GRACE,
@@ -54,12 +64,16 @@ class AgentRunWorkflow:
         self._waits: dict[str, str] = {}
         """Open questions: wait id -> its kind."""
         self._progress: dict[str, str] = {}
+        self._at_work: set[str] = set()
+        """Skills whose work, or whose record, has not come to its end."""
+        self._recorded_end: RecordedEnd | None = None
 
     @workflow.run
     async def run(self, job: AgentRun) -> RunOutcome:
         beginning = await self._begin()
         if beginning.status.is_final:
             return RunOutcome(status=beginning.status)
+        self._recorded_end = beginning.recorded_end
         try:
             await self._run_skills(beginning)
         except SkillEnded as ended:
@@ -95,6 +109,7 @@ class AgentRunWorkflow:
                 for node in plan.ready({**running, **completed}, completed):
                     limit = skills[node].timeout_s or beginning.skill_timeout_s
                     running[node] = asyncio.create_task(self._run_skill(skills[node], limit))
+                    self._at_work.add(node)
                 await workflow.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
                 for node in [node for node, task in running.items() if task.done()]:
                     await running.pop(node)
@@ -122,14 +137,28 @@ class AgentRunWorkflow:
             else:
                 if result.status == "done":
                     self._show(skill.id, "done")
+                    self._at_work.discard(skill.id)
                     return
+                if self._recorded_end is not None and not _goes_on(result):
+                    await self._end_as_recorded(skill, self._recorded_end)
                 if result.interruption == "stop":
                     raise asyncio.CancelledError
                 if result.error is not None:
                     raise _failed(skill, result)
                 active = result.active_s
-                await self._wait_for_people(skill, result)
+                await self._wait(skill, result)
             segment += 1
+
+    async def _end_as_recorded(self, skill: SkillReference, end: RecordedEnd) -> None:
+        """End a replay as its original ended, once all skills are played to where that left them.
+
+        Raises:
+            SkillEnded: Always, in the end.
+        """
+        self._show(skill.id, "played to the end of its record")
+        self._at_work.discard(skill.id)
+        await workflow.wait_condition(lambda: not self._at_work)
+        raise SkillEnded(end.status, end.error)
 
     async def _segment(self, skill: SkillReference, segment: int, left: float) -> SegmentResult:
         return await workflow.execute_activity_method(
@@ -148,8 +177,8 @@ class AgentRunWorkflow:
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
 
-    async def _wait_for_people(self, skill: SkillReference, result: SegmentResult) -> None:
-        """Hold the skill until every question is decided. No worker slot is held meanwhile."""
+    async def _wait(self, skill: SkillReference, result: SegmentResult) -> None:
+        """Hold the skill until all it waits for has come. No worker slot is held meanwhile."""
         if not result.waits:
             return
         mine = [wait.id for wait in result.waits]
@@ -158,8 +187,55 @@ class AgentRunWorkflow:
             skill.id, f"waiting: {_WAITING_FOR[result.waits[0].kind]} {result.waits[0].tool}"
         )
         await self._mark(next(iter(self._waits.values())))
-        await workflow.wait_condition(lambda: not any(wait in self._waits for wait in mine))
+        children = [
+            asyncio.create_task(self._run_child(wait))
+            for wait in result.waits
+            if wait.kind == "child"
+        ]
+        try:
+            await workflow.wait_condition(lambda: not any(wait in self._waits for wait in mine))
+        finally:
+            await _stop(children)
         await self._mark(next(iter(self._waits.values()), None))
+
+    async def _run_child(self, wait: OpenWait) -> None:
+        """Run the agent that a skill waits for, from its start to word of its end."""
+        child = Child(
+            parent_id=self._job.execution_id,
+            tenant_id=self._job.tenant_id,
+            execution_id=wait.id,
+        )
+        child = await workflow.execute_local_activity_method(
+            RunActivities.order_child, child, **BOOKKEEPING
+        )
+        if not child.refusal:
+            await self._start_child(child)
+        await workflow.execute_local_activity_method(
+            RunActivities.child_ended, child, **BOOKKEEPING
+        )
+        self._waits.pop(wait.id, None)
+
+    async def _start_child(self, child: Child) -> None:
+        job = AgentRun(
+            execution_id=child.execution_id,
+            tenant_id=child.tenant_id,
+            agent_id=child.agent_id,
+            trigger_type=self._job.trigger_type,
+            triggered_by=child.triggered_by,
+            parent_id=child.parent_id,
+        )
+        try:
+            await workflow.execute_child_workflow(
+                AgentRunWorkflow.run,
+                job,
+                id=run_workflow_id(child.tenant_id, child.execution_id),
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                search_attributes=run_attributes(child.tenant_id, child.agent_id),
+            )
+        except ChildWorkflowError:
+            # What became of it is in its own row, which the waiting skill reads.
+            workflow.logger.warning("child_failed", extra={"execution_id": child.execution_id})
 
     # ---- the run's row -----------------------------------------------------------------------
 
@@ -214,6 +290,7 @@ _WAITING_FOR = {
     "effect": "someone must say whether this took effect:",
     "approval": "someone must allow a call of",
     "input": "someone must answer a question of",
+    "child": "another agent's run must end:",
 }
 
 
@@ -223,6 +300,11 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
         task.cancel()
     if tasks:
         await workflow.wait(tasks)
+
+
+def _goes_on(result: SegmentResult) -> bool:
+    """Whether another segment follows this one."""
+    return result.error is None and result.interruption != "stop"
 
 
 def _failed(skill: SkillReference, result: SegmentResult) -> SkillEnded:

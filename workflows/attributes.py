@@ -1,6 +1,9 @@
-"""The search attributes. Few, because the server has few slots for them."""
+"""Under which id and search attributes a run is found in Temporal.
 
-from temporalio.common import SearchAttributeKey
+The attributes are few, because the server has few slots for them.
+"""
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 OF_TENANT = SearchAttributeKey.for_keyword("OfTenant")
 OF_AGENT = SearchAttributeKey.for_keyword("OfAgent")
@@ -8,3 +11,18 @@ OF_AGENT = SearchAttributeKey.for_keyword("OfAgent")
 # costs the server a write, so the plain way from running to completed has none.
 OF_STATUS = SearchAttributeKey.for_keyword("OfStatus")
 OF_KIND = SearchAttributeKey.for_keyword("OfKind")
+
+
+def run_workflow_id(tenant_id: str, execution_id: str) -> str:
+    return f"run/{tenant_id}/{execution_id}"
+
+
+def run_attributes(tenant_id: str, agent_id: str) -> TypedSearchAttributes:
+    """What operators filter runs by in the Web UI. Not encrypted, so no personal data."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(OF_TENANT, tenant_id),
+            SearchAttributePair(OF_AGENT, agent_id),
+            SearchAttributePair(OF_KIND, "run"),
+        ]
+    )

@@ -6,7 +6,6 @@ from typing import Any
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,21 +18,6 @@ RUNS_QUEUE = "omniforge-runs"
 SEARCH_ATTRIBUTES = tuple(key.name for key in (OF_TENANT, OF_AGENT, OF_STATUS, OF_KIND))
 
 DEFAULT_ADDRESS = "localhost:7233"
-
-
-def run_workflow_id(tenant_id: str, execution_id: str) -> str:
-    return f"run/{tenant_id}/{execution_id}"
-
-
-def run_attributes(tenant_id: str, agent_id: str) -> TypedSearchAttributes:
-    """What operators filter runs by in the Web UI. Not encrypted, so no personal data."""
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(OF_TENANT, tenant_id),
-            SearchAttributePair(OF_AGENT, agent_id),
-            SearchAttributePair(OF_KIND, "run"),
-        ]
-    )
 
 
 async def connect(**options: Any) -> Client:

@@ -1,0 +1,65 @@
+"""What the settings become, wherever skills run: in a worker, and in the command line on its own."""
+
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from omniforge.llm.pricing import Pricing
+from omniforge.llm.protocol import LLM
+from omniforge.llm.providers import Access, OpenAIAccess, make_llm
+from omniforge.settings import Settings
+from omniforge.tools.builtin import builtin_tools
+from omniforge.tools.modules import tools_of
+from omniforge.tools.protocol import Tool
+from omniforge.tools.sandbox.probe import Mode, ProbedSandbox
+from omniforge.tools.sandbox.protocol import MEGABYTE, Limits
+
+
+def llm_from(settings: Settings) -> LLM:
+    """The model providers.
+
+    Raises:
+        ModelAuthFailed: The chosen provider has no key.
+        PricesInvalid: The file with prices cannot be used.
+    """
+    return make_llm(
+        settings.provider,
+        model=settings.llm_model,
+        anthropic=Access(_shown(settings.anthropic_api_key), settings.anthropic_base_url),
+        openai=OpenAIAccess(
+            _shown(settings.openai_api_key),
+            settings.openai_base_url,
+            api=settings.openai_api,
+            has_native_tools=settings.openai_native_tools,
+            reasoning_effort=settings.openai_reasoning_effort,
+        ),
+        pace=settings.offline_pace,
+        prices=Pricing(settings.prices) if settings.prices else None,
+    )
+
+
+def tools_from(settings: Settings) -> list[Tool]:
+    """The tools of every skill: the built-in ones, and the operator's own.
+
+    Raises:
+        ToolInvalid: A module with tools cannot be used.
+    """
+    timeout = timedelta(seconds=settings.http_timeout_s)
+    return [*builtin_tools(settings.http_allow_private, timeout), *tools_of(settings.tools)]
+
+
+def sandbox_from(settings: Settings) -> ProbedSandbox:
+    """The sandbox for scripts of skills."""
+    limits = Limits(
+        memory_bytes=settings.sandbox_memory_mb * MEGABYTE,
+        cpu_s=settings.sandbox_timeout_s,
+        wall_s=settings.sandbox_timeout_s,
+        processes=settings.sandbox_processes,
+        output_bytes=settings.sandbox_output_kb * 1024,
+        workspace_bytes=settings.sandbox_disk_mb * MEGABYTE,
+    )
+    return ProbedSandbox(Mode(settings.sandbox), limits)
+
+
+def _shown(key: SecretStr | None) -> str:
+    return key.get_secret_value() if key else ""

@@ -14,6 +14,10 @@ ENV PATH=/opt/omniforge/bin:$PATH \
     OMNIFORGE_HOME=/var/lib/omniforge \
     OMNIFORGE_HOST=0.0.0.0 \
     OMNIFORGE_PORT=8000
+# The better sandbox for scripts of skills; docs/sandbox.md says what a container must permit for it.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends bubblewrap \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 omniforge \
     && useradd --uid 10001 --gid omniforge --create-home --home-dir /var/lib/omniforge \
        --shell /usr/sbin/nologin omniforge

@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 CODE := omniforge activities workflows api worker dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-pg check format lint types layers unused docs-check bench openapi lock migration wheel clean
+.PHONY: help setup demo up test test-pg check format lint types layers unused docs-check bench kill-matrix openapi lock migration wheel clean setup-system sandbox-suite
 
 help: ## Show the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Create .venv and install everything from the hash-locked pins
 
@@ -25,6 +25,9 @@ $(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+setup-system: ## Install the optional Debian packages (needs root): bubblewrap, the better sandbox
+	@apt-get update -q && apt-get install --yes --no-install-recommends bubblewrap
+
 demo: $(STAMP) ## The main job end to end, with a worker killed on the way (FILE=tasks.csv for your own)
 	@$(BIN)/python -m dev demo $(if $(FILE),--file "$(FILE)")
 
@@ -32,7 +35,10 @@ up: $(STAMP) ## Start Temporal, worker and API on this machine and keep them run
 	@$(BIN)/python -m dev up
 
 test: $(STAMP) ## Run the tests (under five minutes)
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+sandbox-suite: $(STAMP) ## Every attempt to get out of the sandbox, in every kind of it (minutes)
+	@SANDBOX_MATRIX=full $(BIN)/python -m pytest tests/sandbox
 
 test-pg: $(STAMP) ## Run only the tests that use PostgreSQL
 	@$(BIN)/python -m pytest -m postgres
@@ -56,6 +62,9 @@ unused: $(STAMP) ## Undeclared dependencies and dead code
 
 docs-check: $(STAMP) ## openapi.json is current
 	@$(BIN)/python -m api.openapi --check
+
+kill-matrix: $(STAMP) ## Interrupt 1,000 steps with kill -9 at every moment of a call (under 30 minutes; STEPS=200)
+	@$(BIN)/python -m tests.kill --steps $(or $(STEPS),1000)
 
 openapi: $(STAMP) ## Write docs/openapi.json
 	@$(BIN)/python -m api.openapi

@@ -11,12 +11,14 @@ from api import errors
 from api.launch import Launch
 from api.middleware import BodyLimit
 from api.reconciler import Reconciler
-from api.routes import agents, approvals, executions, health
+from api.routes import agents, approvals, budgets, executions, health, mcp_servers, modes
 from omniforge.errors import OmniForgeError
 from omniforge.settings import Settings
 from omniforge.store.bell import listening
 from omniforge.store.shared_storage import prove_shared
 from omniforge.store.store import Store, open_store
+from omniforge.tools.egress import Egress
+from omniforge.tools.mcp.servers import read_servers
 from workflows.wire import connect
 
 DESCRIPTION = """\
@@ -35,9 +37,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.storage = settings.storage_path
     app.state.temporal_ui_url = settings.temporal_ui_url
+    app.state.mcp_servers = read_servers(settings.mcp_servers)
+    app.state.egress = Egress(settings.http_allow_private)
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_mb * 1024 * 1024)
     errors.install(app)
-    for routes in (health, agents, executions, approvals):
+    for routes in (health, agents, executions, modes, approvals, budgets, mcp_servers):
         app.include_router(routes.router)
     return app
 

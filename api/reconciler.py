@@ -15,7 +15,7 @@ from omniforge.agents.runs import ErrorInfo, Run, RunStatus
 from omniforge.errors import OmniForgeError
 from omniforge.store.runs import unfinished
 from omniforge.store.store import Store
-from workflows.wire import run_workflow_id
+from workflows.attributes import run_workflow_id
 
 log = logging.getLogger(__name__)
 

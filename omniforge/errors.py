@@ -157,6 +157,25 @@ class RunFinished(Conflict):
         )
 
 
+class RunNotFinished(Conflict):
+    """What is asked for needs the whole record of a run, and it still goes on."""
+
+    code = "run_not_finished"
+
+    def __init__(self, execution_id: str, status: str) -> None:
+        super().__init__(
+            f"Execution {execution_id!r} is {status}. Wait for its end, or cancel it.",
+            execution_id=execution_id,
+            run_status=status,
+        )
+
+
+class RecordUnusable(Rejected):
+    """What is on record of a run cannot be played, or gone on from, in the way that was asked for."""
+
+    code = "record_unusable"
+
+
 class AlreadyDecided(Conflict):
     """A second decision for something that one person has already decided."""
 
@@ -167,6 +186,23 @@ class AlreadyDecided(Conflict):
             f"Approval {approval_id!r} has already been decided: {decision}.",
             approval_id=approval_id,
             decision=decision,
+        )
+
+
+class MemberNotFound(NotFound):
+    code = "member_not_found"
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"There is no member {user_id!r} of this workspace.", user_id=user_id)
+
+
+class BudgetNotFound(NotFound):
+    code = "budget_not_found"
+
+    def __init__(self, subject: str, period: str) -> None:
+        named = "with no end" if period == "ever" else f"a {period}"
+        super().__init__(
+            f"There is no budget {named} for {subject!r}.", subject=subject, period=period
         )
 
 
@@ -191,6 +227,39 @@ class AgentInvalid(Rejected):
     """An agent's description cannot be accepted. The message says which part and why."""
 
     code = "agent_invalid"
+
+
+# ---- MCP servers -----------------------------------------------------------------------------
+
+
+class McpServerNotFound(NotFound):
+    code = "mcp_server_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no MCP server {name!r}.", name=name)
+
+
+class McpServerExists(Conflict):
+    """A name is given once; the operator's servers have theirs already."""
+
+    code = "mcp_server_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is an MCP server {name!r} already. Choose another name.", name=name
+        )
+
+
+class McpServerInvalid(Rejected):
+    """An MCP server cannot be set up as it is described. The message says what is wrong."""
+
+    code = "mcp_server_invalid"
+
+
+class McpServerUnavailable(Ended):
+    """A skill needs the tools of an MCP server that has been removed or cannot be reached."""
+
+    code = "mcp_server_unavailable"
 
 
 # ---- skills ----------------------------------------------------------------------------------
@@ -267,9 +336,15 @@ class ModelAuthFailed(Ended):
 
 
 class ModelRequestInvalid(Ended):
-    """The provider rejected the request: an unknown model, a context that is too long, a bad schema."""
+    """The provider rejected the request: a context that is too long, a bad schema."""
 
     code = "model_request_invalid"
+
+
+class ModelUnknown(ModelRequestInvalid):
+    """There is no such model, or not for this account; another one may do."""
+
+    code = "model_unknown"
 
 
 class ContextTooLong(ModelRequestInvalid):
@@ -296,7 +371,7 @@ class PriceUnknown(Ended):
     def __init__(self, model: str) -> None:
         super().__init__(
             f"The price of model {model!r} is not known, so a budget cannot be kept."
-            " Add it to the price override file, or remove the run's budget.",
+            " Add it to the price override file, or remove the budget.",
             model=model,
         )
 
@@ -317,9 +392,24 @@ class Fenced(OmniForgeError):
 
 
 class BudgetExceeded(LimitReached):
-    """A model call does not fit under the run's cap even when nothing else is under way."""
+    """A model call does not fit under a cap even when nothing else is under way."""
 
     code = "budget_exceeded"
+
+
+class BudgetHeld(BudgetExceeded):
+    """A model call does not fit now, but will if calls under way cost less than is set aside for them.
+
+    Whoever asked for it waits and tries again.
+    """
+
+    code = "budget_held"
+
+
+class OutputInvalid(Ended):
+    """A skill's final answer does not fit the output schema that the skill declares."""
+
+    code = "output_invalid"
 
 
 class NoProgress(Ended):
@@ -341,6 +431,24 @@ class TryAgain(Observation):
     """The call was wrong in a way the model can mend; costs one iteration."""
 
     code = "try_again"
+
+
+class CallRefused(TryAgain):
+    """A call never reached its tool: there is none, it may not be made, or its arguments do not fit."""
+
+    code = "call_refused"
+
+
+class CallExcluded(CallRefused):
+    """A call was not made because the same approach had failed too often in this skill."""
+
+    code = "call_excluded"
+
+
+class ToolChanged(TryAgain):
+    """A tool is no longer what the skill was told when it began; the message says what it is now."""
+
+    code = "tool_changed"
 
 
 class AnswerUnusable(TryAgain):

@@ -34,5 +34,5 @@ def set_up_logs(level: str, file: Path | None) -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # They tell of every request and every statement, and headers may hold keys.
-    for noisy in ("httpx2", "httpcore", "anthropic", "sqlalchemy", "asyncio"):
+    for noisy in ("httpx2", "httpcore", "anthropic", "openai", "mcp", "sqlalchemy", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

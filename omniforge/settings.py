@@ -1,5 +1,7 @@
 """Everything that can be set from outside. Read in the composition roots only, handed on in parts."""
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -39,10 +41,13 @@ class Settings(BaseSettings):
     log_file: Path | None = None
     temporal_ui_url: str = "http://localhost:8233"
 
-    llm_provider: Literal["", "anthropic", "offline"] = Field(
-        "", description="Default: anthropic when ANTHROPIC_API_KEY is set, else offline."
+    llm_provider: Literal["", "anthropic", "openai", "offline"] = Field(
+        "", description="Default: the first that has a key, anthropic before openai, else offline."
     )
     llm_model: str = Field("", description="Default: the provider's.")
+    llm_fallbacks: tuple[str, ...] = Field(
+        (), max_length=5, description="Models to ask when the first cannot be had, in this order."
+    )
     offline_pace: float = Field(
         0.0,
         ge=0,
@@ -54,12 +59,58 @@ class Settings(BaseSettings):
     )
     anthropic_api_key: SecretStr | None = Field(None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(None, validation_alias="ANTHROPIC_BASE_URL")
+    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
+    openai_api: Literal["auto", "responses", "chat"] = Field(
+        "auto", description="Auto: Responses at OpenAI's own address, else Chat Completions."
+    )
+    openai_native_tools: bool = Field(
+        True,
+        description="False: the models at OPENAI_BASE_URL know no tools; describe them in text.",
+    )
+    openai_reasoning_effort: str = Field("", description="Sent as it is; empty: not sent.")
 
+    tools: tuple[str, ...] = Field(
+        (), description="Importable modules whose functions under @tool the worker offers."
+    )
     http_allow_private: tuple[str, ...] = Field(
         (),
         description="Hosts that tools may call although their addresses are private: host[:port].",
     )
     http_timeout_s: float = Field(30, gt=0, le=300, description="For one request of an HTTP tool.")
+    sandbox: Literal["auto", "bwrap", "native", "off"] = Field(
+        "auto", description="How scripts of skills run; off: they are refused."
+    )
+    sandbox_timeout_s: int = Field(60, ge=1, le=3_600, description="For one script.")
+    sandbox_memory_mb: int = Field(1_024, ge=128, le=65_536, description="All its processes.")
+    sandbox_processes: int = Field(64, ge=1, le=4_096)
+    sandbox_disk_mb: int = Field(512, ge=1, le=65_536, description="The run's files with its own.")
+    sandbox_output_kb: int = Field(1_024, ge=1, le=65_536)
+    sandbox_commands: bool = Field(
+        False,
+        description="Run the commands in the texts of skills, too; not for strangers' skills.",
+    )
+    mcp_servers: Path | None = Field(
+        None, description="JSON file with the MCP servers that the operator offers."
+    )
+    mcp_timeout_s: float = Field(
+        60, gt=0, le=600, description="For one call of an MCP server's tool, with its connecting."
+    )
+    context_window: int = Field(
+        64_000, ge=4_000, description="In tokens, of models whose window is not known."
+    )
+    compact_at: float = Field(
+        0.8,
+        ge=0.2,
+        le=0.95,
+        description="Share of a model's window at which older turns give way to notes.",
+    )
+    max_failures: int = Field(
+        5,
+        ge=2,
+        le=100,
+        description="Failures of a tool in one way, in a row, before it is not called again.",
+    )
     max_upload_mb: int = Field(32, ge=1, le=1024)
     max_concurrent_skills: int = Field(200, ge=1, le=10_000, description="Per worker.")
 
@@ -85,9 +136,16 @@ class Settings(BaseSettings):
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
     @cached_property
-    def provider(self) -> Literal["anthropic", "offline"]:
-        """The model provider to use."""
-        return self.llm_provider or ("anthropic" if self.anthropic_api_key else "offline")
+    def provider(self) -> Literal["anthropic", "openai", "offline"]:
+        """The provider of models that name none."""
+        if self.llm_provider or self.anthropic_api_key:
+            return self.llm_provider or "anthropic"
+        return "openai" if self.openai_api_key else "offline"
+
+
+def environment() -> Mapping[str, str]:
+    """The variables of this process, for configuration that names some of them."""
+    return os.environ  # noqa: TID251  # here they are read, and nowhere else
 
 
 def load_settings() -> Settings:

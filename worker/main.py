@@ -13,17 +13,21 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.runs import RunActivities
 from activities.skills import SkillActivities
+from omniforge.assembly import llm_from, sandbox_from, tools_from
 from omniforge.errors import OmniForgeError
 from omniforge.execution.factory import ExecutorFactory
-from omniforge.execution.segments import SegmentRunner
-from omniforge.llm.pricing import Pricing
-from omniforge.llm.providers import make_llm
+from omniforge.execution.loop.preamble import Rules
+from omniforge.execution.mcp import McpSource
+from omniforge.execution.segments import SegmentRunner, ToolSource
+from omniforge.execution.sub_agents import SubAgents
 from omniforge.logs import set_up_logs
-from omniforge.settings import Settings, load_settings
+from omniforge.settings import Settings, environment, load_settings
 from omniforge.skills.pinned import PinnedSkills
+from omniforge.store.mcp_servers import StoredServers
 from omniforge.store.shared_storage import prove_shared
-from omniforge.store.store import Store, open_store
-from omniforge.tools.builtin import builtin_tools
+from omniforge.store.store import Store, StoredChildren, open_store
+from omniforge.tools.mcp.servers import read_servers
+from omniforge.tools.mcp.source import McpTools, Reach
 from workflows.agent_run import AgentRunWorkflow
 from workflows.wire import RUNS_QUEUE, connect, register_search_attributes
 
@@ -44,17 +48,12 @@ STICKY_TIMEOUT = timedelta(seconds=2)
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
 
 
-def llm_of(settings: Settings) -> "LLM":
-    """The model provider that the settings choose."""
-    key = settings.anthropic_api_key
-    return make_llm(
-        settings.provider,
-        model=settings.llm_model,
-        api_key=key.get_secret_value() if key else None,
-        base_url=settings.anthropic_base_url,
-        pace=settings.offline_pace,
-        prices=Pricing(settings.prices) if settings.prices else None,
+def mcp_of(settings: Settings) -> McpTools:
+    """The tools of MCP servers, as far as this machine offers any."""
+    reach = Reach(
+        environment(), settings.http_allow_private, timedelta(seconds=settings.mcp_timeout_s)
     )
+    return McpTools(read_servers(settings.mcp_servers), reach)
 
 
 def make_worker(
@@ -63,12 +62,19 @@ def make_worker(
     llm: "LLM",
     settings: Settings,
     more_tools: "Iterable[Tool]" = (),
+    mcp: McpTools | None = None,
 ) -> Worker:
-    """A worker for runs. It owns nothing: client, store and model are closed by whoever made them."""
-    http_timeout = timedelta(seconds=settings.http_timeout_s)
-    tools = [*builtin_tools(settings.http_allow_private, http_timeout), *more_tools]
-    executors = ExecutorFactory(tools, llm)
-    segments = SegmentRunner(executors, store.blobs, settings.storage_path / "workspaces")
+    """A worker for runs. It owns nothing: what it is given is closed by whoever made it."""
+    executors = ExecutorFactory(
+        [*tools_from(settings), *more_tools],
+        llm,
+        sandbox_from(settings),
+        permits_commands=settings.sandbox_commands,
+        fallbacks=settings.llm_fallbacks,
+    )
+    workspaces = settings.storage_path / "workspaces"
+    rules = Rules(settings.context_window, settings.compact_at, settings.max_failures)
+    segments = SegmentRunner(executors, store.blobs, workspaces, _sources(store, mcp), rules)
     skills = SkillActivities(store, PinnedSkills(store.blobs), segments)
     runs = RunActivities(store)
     return Worker(
@@ -81,6 +87,8 @@ def make_worker(
             runs.begin,
             runs.mark_waiting,
             runs.decide,
+            runs.order_child,
+            runs.child_ended,
             runs.count_steps,
             runs.finish,
         ],
@@ -92,20 +100,30 @@ def make_worker(
     )
 
 
+def _sources(store: Store, mcp: McpTools | None) -> list[ToolSource]:
+    """Tools that are found out about when a skill begins."""
+    sources: list[ToolSource] = [SubAgents(StoredChildren(store))]
+    if mcp is not None:
+        sources.append(McpSource(mcp, StoredServers(store)))
+    return sources
+
+
 async def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; then finish the steps under way and leave the rest to others."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    llm, store = llm_of(settings), open_store(settings.database, settings.storage_path)
+    mcp = mcp_of(settings)
+    llm, store = llm_from(settings), open_store(settings.database, settings.storage_path)
     try:
         await prove_shared(store, "worker")
         client = await connect()
         await register_search_attributes(client)
-        async with make_worker(client, store, llm, settings):
+        async with make_worker(client, store, llm, settings, mcp=mcp):
             log.info("worker_started", extra={"queue": RUNS_QUEUE, "model": settings.provider})
             await stop.wait()
     finally:
+        await mcp.aclose()
         await store.close()
         await llm.aclose()
     log.info("worker_stopped")

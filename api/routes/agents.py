@@ -5,7 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from api.agent_forms import SkillFiles, files_of, read_new_agent
-from api.dependencies import AllData, Caller, Cursor, Limit, Mine, OwnAgent
+from api.dependencies import (
+    AllData,
+    Caller,
+    Cursor,
+    Limit,
+    Mine,
+    Operators,
+    OwnAgent,
+    refuse_unknown_servers,
+)
 from api.errors import responses
 from api.schemas.agents import AgentBody, AgentChange, AgentList, NewAgent, SkillBody
 from omniforge import clock
@@ -93,11 +102,12 @@ NeedsPinning = Annotated[Pinning, Depends()]
     },
 )
 async def create_agent(
-    request: Request, mine: Mine, caller: Caller, pinning: NeedsPinning
+    request: Request, mine: Mine, caller: Caller, pinning: NeedsPinning, operators: Operators
 ) -> AgentBody:
     """Create an agent from its skills: as JSON with the files in it, or as a form with a zip or folder."""
     body, folders = await read_new_agent(request)
     Plan.of([skill.reference() for skill in body.skills])
+    await refuse_unknown_servers(body.mcp_servers, mine, operators)
     pinned = await pinning.pin(body.skills, folders, {})
     agent = _new_agent(body, pinned, caller)
     await mine.write(lambda db: db.agents.add(agent, _version_of(agent, pinned, caller)))
@@ -129,10 +139,16 @@ async def get_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
     "/{agent_id}", responses=_REFUSALS | responses(AgentNotFound, AgentArchived, AgentChanged)
 )
 async def change_agent(
-    change: AgentChange, agent: OwnAgent, mine: Mine, caller: Caller, pinning: NeedsPinning
+    change: AgentChange,
+    agent: OwnAgent,
+    mine: Mine,
+    caller: Caller,
+    pinning: NeedsPinning,
+    operators: Operators,
 ) -> AgentBody:
     """Change an agent. All but name and description makes a new version; runs keep theirs."""
     _refuse_archived(agent)
+    await refuse_unknown_servers(change.mcp_servers or (), mine, operators)
     current = await mine.read(lambda db: db.agents.version(agent.id, agent.version))
     pinned = current.skills
     if change.skills is not None:
@@ -197,6 +213,8 @@ def _new_agent(body: NewAgent, pinned: tuple[PinnedSkill, ...], caller: Principa
         integrations=tuple(body.integrations),
         limits=body.limits,
         permissions=body.permissions,
+        sub_agents=body.sub_agents,
+        mcp_servers=body.mcp_servers,
         created_by=caller.user_id,
         created_at=at,
         updated_at=at,
@@ -213,6 +231,10 @@ def _changed(
     update["limits"] = change.limits or agent.limits
     if change.permissions is not None:
         update["permissions"] = change.permissions
+    if change.sub_agents is not None:
+        update["sub_agents"] = change.sub_agents
+    if change.mcp_servers is not None:
+        update["mcp_servers"] = change.mcp_servers
     update["updated_at"] = clock.now()
     return agent.model_copy(update=update)
 
@@ -227,6 +249,8 @@ def _version_of(
         skills=pinned,
         limits=agent.limits,
         permissions=agent.permissions,
+        sub_agents=agent.sub_agents,
+        mcp_servers=agent.mcp_servers,
         created_by=caller.user_id,
         created_at=agent.updated_at,
     )

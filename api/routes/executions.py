@@ -7,9 +7,19 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.dependencies import AllData, Caller, Cursor, Limit, Mine, OwnAgent, OwnRun, Temporal
+from api.dependencies import (
+    AllData,
+    Caller,
+    Cursor,
+    IdempotencyHeader,
+    Limit,
+    Mine,
+    OwnAgent,
+    OwnRun,
+    Temporal,
+)
 from api.errors import responses
-from api.launch import Launch, Order
+from api.launch import Launching, Order, stored
 from api.schemas.runs import (
     ArtifactList,
     Execution,
@@ -34,20 +44,11 @@ from omniforge.errors import (
     TemporalUnavailable,
     Unauthenticated,
 )
-from omniforge.journal.blobs import BlobStore, Manifest
-from omniforge.skills.archive import from_json
 from omniforge.store.bell import Bell
-from workflows.wire import run_workflow_id, web_ui_link
+from workflows.attributes import run_workflow_id
+from workflows.wire import web_ui_link
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], responses=responses(Unauthenticated))
-
-# What a client may send as Idempotency-Key; the column is as wide.
-MAX_KEY = 255
-
-
-def _launch(request: Request) -> Launch:
-    launch: Launch = request.app.state.launch
-    return launch
 
 
 def _bell(request: Request) -> Bell:
@@ -82,14 +83,14 @@ async def run_agent(
     body: RunRequest,
     caller: Caller,
     store: AllData,
-    launch: Annotated[Launch, Depends(_launch)],
-    idempotency_key: Annotated[str | None, Header(max_length=MAX_KEY, min_length=1)] = None,
+    launch: Launching,
+    idempotency_key: IdempotencyHeader = None,
 ) -> RunAccepted:
     """Start a run and return once it cannot be lost. Follow it on its event stream.
 
     With an `Idempotency-Key`, repeating the request answers with the run of the first time.
     """
-    files = await _stored(from_json(body.files), store.blobs)
+    files = await stored(body.files, store.blobs)
     order = Order(body.input_data, files, idempotency_key)
     run = await launch.start(agent, order, caller)
     return RunAccepted(execution_id=run.id, status=run.status)
@@ -206,7 +207,3 @@ async def cancel_run(run: OwnRun, temporal: Temporal) -> RunAccepted:
             "The Temporal server does not answer. Try again shortly."
         ) from error
     return RunAccepted(execution_id=run.id, status=run.status)
-
-
-async def _stored(files: dict[str, bytes], blobs: BlobStore) -> Manifest:
-    return {path: await blobs.put(content) for path, content in files.items()}

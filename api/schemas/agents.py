@@ -8,8 +8,10 @@ from omniforge.agents.config import (
     AgentConfig,
     AgentLimits,
     AgentStatus,
+    McpServers,
     Permissions,
     SkillReference,
+    SubAgents,
     TriggerType,
     UsageStats,
 )
@@ -50,6 +52,8 @@ class NewAgent(BaseModel, extra="forbid"):
     trigger_type: Literal[TriggerType.ON_DEMAND] = TriggerType.ON_DEMAND
     limits: AgentLimits = AgentLimits()
     permissions: Permissions = ()
+    sub_agents: SubAgents = ()
+    mcp_servers: McpServers = ()
     integrations: list[str] = []
     status: Literal[AgentStatus.DRAFT, AgentStatus.ACTIVE] = AgentStatus.DRAFT
 
@@ -62,6 +66,8 @@ class AgentChange(BaseModel, extra="forbid"):
     skills: list[SkillBody] | None = Field(default=None, min_length=1, max_length=100)
     limits: AgentLimits | None = None
     permissions: Permissions | None = None
+    sub_agents: SubAgents | None = None
+    mcp_servers: McpServers | None = None
 
     @property
     def makes_version(self) -> bool:

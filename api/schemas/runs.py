@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.schemas.agents import Files, Text
+from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import Run
 from omniforge.client import models
 from omniforge.journal.ports import Decision
@@ -35,6 +36,7 @@ class Execution(models.Run):
                 "error": error.message if error else None,
                 "error_code": error.code if error else None,
                 "error_skill": error.skill if error else None,
+                "fork": run.terms.fork if run.mode is RunMode.FORK else None,
                 "temporal_url": temporal_url,
             }
         )

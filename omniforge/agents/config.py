@@ -11,9 +11,24 @@ from omniforge.agents.permissions import MAX_RULES, PermissionRule
 Permissions = Annotated[tuple[PermissionRule, ...], Field(max_length=MAX_RULES)]
 """The first rule that fits a call decides; a call that none speaks of is allowed."""
 
+SubAgents = Annotated[tuple[str, ...], Field(max_length=20)]
+"""Ids of the agents that this one's skills may run."""
+
 SkillName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=64)
 ]
+
+# A tool is called `mcp__<server>__<tool>`: without `__` in it, a server's name can be told from the tool's,
+# and at this length it leaves a tool 25 of the 64 characters that providers take.
+McpServerName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9-]+(_[A-Za-z0-9-]+)*$", min_length=1, max_length=32)
+]
+McpServers = Annotated[tuple[McpServerName, ...], Field(max_length=20)]
+"""Names of the MCP servers whose tools an agent's skills may call."""
+
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
+"""A provider's name for a model. `anthropic/`, `openai/` or `offline/` before it says whose it is."""
 
 
 class TriggerType(StrEnum):
@@ -40,6 +55,9 @@ class SkillReference(BaseModel, frozen=True, extra="forbid"):
 
     `order` is sugar: without `depends_on` a skill waits for all skills of the next lower order, and
     equal orders run side by side. `config` is laid under the skill's input: what the input has wins.
+
+    With `on_demand` it is no step of the plan: every step is told of it by name and description, and
+    may load its text. Of the other fields, only name, id and source mean anything then.
     """
 
     name: SkillName
@@ -49,7 +67,9 @@ class SkillReference(BaseModel, frozen=True, extra="forbid"):
     id: SkillName = ""
     depends_on: tuple[str, ...] | None = None
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
-    model: str | None = None
+    model: ModelName | None = None
+    fallback_models: tuple[ModelName, ...] = Field(default=(), max_length=5)
+    on_demand: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +110,8 @@ class AgentConfig(BaseModel):
     integrations: tuple[str, ...] = ()
     limits: AgentLimits = AgentLimits()
     permissions: Permissions = ()
+    sub_agents: SubAgents = ()
+    mcp_servers: McpServers = ()
     created_by: str
     created_at: AwareDatetime
     updated_at: AwareDatetime

@@ -14,7 +14,10 @@ MAX_SKILLS = 100
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who depends on whom. Nodes keep the order in which the agent lists its skills."""
+    """Who depends on whom. Nodes keep the order in which the agent lists its skills.
+
+    Skills on demand are no nodes: they are read by those that are.
+    """
 
     depends_on: Mapping[str, tuple[str, ...]]
 
@@ -26,7 +29,13 @@ class Plan:
             PlanInvalid: Two skills share an id, a dependency is unknown, or the graph has a cycle.
         """
         _refuse_duplicates(skills)
-        graph = {skill.id: _predecessors(skill, skills) for skill in skills}
+        _refuse_unfit_for_loading([skill for skill in skills if skill.on_demand])
+        steps = [skill for skill in skills if not skill.on_demand]
+        if not steps:
+            raise PlanInvalid(
+                "All skills of the agent are on demand, so none would run. One at least has to be a step."
+            )
+        graph = {skill.id: _predecessors(skill, steps) for skill in steps}
         _refuse_unknown(graph)
         _refuse_cycles(graph)
         return cls(graph)
@@ -38,6 +47,15 @@ class Plan:
             for node, needed in self.depends_on.items()
             if node not in started and all(dependency in completed for dependency in needed)
         ]
+
+    def after(self, node: str) -> set[str]:
+        """The nodes that depend on a node, also by way of others."""
+        found: set[str] = set()
+        # A dependency has its place before those that need it, so once through is enough.
+        for name in TopologicalSorter(self.depends_on).static_order():
+            if not found.union({node}).isdisjoint(self.depends_on[name]):
+                found.add(name)
+        return found
 
     @property
     def last(self) -> list[str]:
@@ -78,6 +96,26 @@ def _refuse_duplicates(skills: Sequence[SkillReference]) -> None:
                 f"Two skills have the id {skill.id!r}; give one of them another `id`."
             )
         seen.add(skill.id)
+
+
+def _refuse_unfit_for_loading(skills: Sequence[SkillReference]) -> None:
+    """What says how a step is run means nothing of a skill that is read; and it is read by its name."""
+    names: set[str] = set()
+    for skill in skills:
+        of_steps = {
+            "depends_on": skill.depends_on is not None,
+            "config": bool(skill.config),
+            "timeout_s": skill.timeout_s is not None,
+            "model": skill.model is not None,
+            "fallback_models": bool(skill.fallback_models),
+        }
+        if wrong := [name for name, is_given in of_steps.items() if is_given]:
+            raise PlanInvalid(
+                f"Skill {skill.id!r} is on demand, so {', '.join(wrong)} would mean nothing. Take it out."
+            )
+        if skill.name in names:
+            raise PlanInvalid(f"Two skills on demand are called {skill.name!r}; one is enough.")
+        names.add(skill.name)
 
 
 def _refuse_unknown(graph: Mapping[str, tuple[str, ...]]) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 
+from omniforge.agents.modes import RunMode, Terms
+
 
 class RunStatus(StrEnum):
     PENDING = "pending"
@@ -86,6 +88,12 @@ class Run(BaseModel):
     waiting_for: str | None = None
     trigger_type: RunTrigger
     triggered_by: str
+    parent_id: str | None = None
+    """The run of which a skill started this one."""
+    mode: RunMode = RunMode.LIVE
+    source_id: str | None = None
+    """The run that this one plays, or whose answers it is given."""
+    terms: Terms = Terms()
     input_data: dict[str, Any] = {}
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None

@@ -20,8 +20,19 @@ class AgentVersion(BaseModel, frozen=True):
     skills: tuple[PinnedSkill, ...]
     limits: AgentLimits
     permissions: tuple[PermissionRule, ...] = ()
+    sub_agents: tuple[str, ...] = ()
+    mcp_servers: tuple[str, ...] = ()
     created_by: str
     created_at: AwareDatetime
+
+    @property
+    def steps(self) -> tuple[PinnedSkill, ...]:
+        return tuple(skill for skill in self.skills if not skill.reference.on_demand)
+
+    @property
+    def on_demand(self) -> tuple[PinnedSkill, ...]:
+        """The skills that every step may load."""
+        return tuple(skill for skill in self.skills if skill.reference.on_demand)
 
     def pinned(self, node: str) -> PinnedSkill:
         """The skill of a plan's node. The plan was made from this version, so it is there."""

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from omniforge.cli import agents, approvals, runs
+from omniforge.cli import agents, approvals, budgets, mcp, runs
 from omniforge.cli.doctor import doctor
 from omniforge.cli.exits import ExitCode
+from omniforge.cli.modes import playing, testing
 from omniforge.cli.validate import validate
 
 # Without markup, typer does not load rich to show help.
@@ -20,9 +21,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(runs.start)
+app.command("test")(testing.try_out)
 app.add_typer(agents.app, name="agents")
 app.add_typer(runs.app, name="runs")
+for command in (playing.replay, playing.fork, playing.held):
+    runs.app.command()(command)
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(budgets.app, name="budgets")
+app.add_typer(mcp.app, name="mcp")
 app.command()(validate)
 app.command()(doctor)
 

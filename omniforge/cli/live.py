@@ -4,11 +4,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 from rich.text import Text
 
 from omniforge.cli.output import one_line, shortened
+from omniforge.errors import CallExcluded
 from omniforge.journal.events import (
+    ConversationCompacted,
     DecisionMade,
     Event,
     ModelAnswered,
@@ -19,23 +24,37 @@ from omniforge.journal.events import (
     SkillResumed,
     SkillStarted,
     SkillWaiting,
+    TextDelta,
+    TextReset,
     ToolAnswered,
+    ToolsLeftOut,
 )
 
 _ARGUMENTS_SHOWN = 70
 _TEXT_SHOWN = 110
+_TEXT_KEPT = 1_000  # characters; more than a line has
+_BACK = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
 class LiveView:
-    """Prints one line an event. Feed it a run's events in order, from the first one it should show."""
+    """Prints one line an event. Feed it a run's events in order, from the first one it should show.
+
+    On a terminal, the line under the last one shows the end of what a model is writing.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._width = 0
         self._arguments: dict[tuple[str | None, int], Any] = {}
         self._waiting: set[str | None] = set()
+        self._coming: dict[str | None, str] = {}
+        self._has_coming_line = False
 
     def show(self, event: Event) -> None:
+        if isinstance(event.body, TextDelta | TextReset):
+            self._show_coming(event.node, event.body)
+            return
+        self._coming.pop(event.node, None)
         render: Callable[[Event, Any], Text] = getattr(self, f"_{event.body.type}")
         line = Text.assemble((f"{event.at.astimezone():%H:%M:%S}  ", "dim"))
         if event.node is not None:
@@ -47,7 +66,24 @@ class LiveView:
         """A line of its own between the events."""
         self._print(Text(text, style))
 
+    def _show_coming(self, node: str | None, body: TextDelta | TextReset) -> None:
+        if not self._console.is_terminal:
+            return
+        text = self._coming.get(node, "") + body.text if isinstance(body, TextDelta) else ""
+        self._coming[node] = text[-_TEXT_KEPT:]
+        name = f"{node or '':<{self._width}}  "
+        shown = _end_of(one_line(text), self._console.width - cell_len(name) - 1)
+        self._take_back()
+        self._console.print(Text.assemble((name, "cyan"), (shown, "dim")), end="")
+        self._has_coming_line = True
+
+    def _take_back(self) -> None:
+        if self._has_coming_line:
+            self._console.control(_BACK)
+            self._has_coming_line = False
+
     def _print(self, line: Text) -> None:
+        self._take_back()
         if self._console.is_terminal:
             self._console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=False)
         else:
@@ -56,7 +92,8 @@ class LiveView:
     def _run_started(self, _: Event, body: RunStarted) -> Text:
         self._width = max(map(len, body.skills), default=0)
         name, skills = one_line(body.agent_name), ", ".join(body.skills)
-        return Text.assemble((f"{name} v{body.agent_version}", "bold"), f" starts: {skills}")
+        mode = "" if body.mode == "live" else f" ({body.mode.replace('_', ' ')})"
+        return Text.assemble((f"{name} v{body.agent_version}{mode}", "bold"), f" starts: {skills}")
 
     def _skill_started(self, _: Event, __: SkillStarted) -> Text:
         return Text("started", "bold")
@@ -73,24 +110,42 @@ class LiveView:
         for call in body.calls:
             self._arguments[event.node, call.step] = call.arguments
         said = one_line(body.text) or "calls " + ", ".join(call.tool for call in body.calls)
+        if body.error is not None:
+            said = f"failed: {one_line(body.error.message)}"
+        passed_over = "".join(f"instead of {one.model}: " for one in body.passed_over)
         cost = f"  ${body.cost_usd.normalize():f}" if body.cost_usd else ""
         return Text.assemble(
             _numbered(body.step, body.duration_ms),
-            (f"{body.model}: ", "magenta"),
-            shortened(said, _TEXT_SHOWN),
+            (f"{body.model or 'model'}: ", "magenta"),
+            (passed_over, "yellow"),
+            (shortened(said, _TEXT_SHOWN), "red" if body.error else ""),
             (cost, "dim"),
         )
+
+    def _tools_left_out(self, event: Event, body: ToolsLeftOut) -> Text:
+        return Text(f"begins without some tools: {one_line('; '.join(body.problems))}", "yellow")
 
     def _tool_answered(self, event: Event, body: ToolAnswered) -> Text:
         arguments = _briefly(self._arguments.pop((event.node, body.step), None))
         line = Text.assemble(
             _numbered(body.step, body.duration_ms), (body.tool, "blue"), f" {arguments}"
         )
-        if not body.success:
+        if body.error_code == CallExcluded.code:
+            line.append(
+                f"  not tried again: {shortened(one_line(body.summary), _TEXT_SHOWN)}", "red"
+            )
+        elif not body.success:
             line.append(f"  failed: {shortened(one_line(body.summary), _TEXT_SHOWN)}", "red")
         elif body.effect:
             line.append(f"  effect: {one_line(body.effect)}", "yellow")
+        if body.origin != "real":
+            line.append(f"  ({one_line(body.origin)})", "magenta")
         return line
+
+    def _conversation_compacted(self, _: Event, body: ConversationCompacted) -> Text:
+        how = "summed up" if body.by == "model" else "cut down to an extract"
+        said = f"the conversation was long (some {body.tokens:,} tokens): {body.turns} turns {how}"
+        return _numbered(body.step, body.duration_ms).append(said, "yellow")
 
     def _skill_completed(self, _: Event, __: SkillCompleted) -> Text:
         return Text("completed", "bold green")
@@ -124,6 +179,14 @@ def took(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def _end_of(text: str, cells: int) -> str:
+    """As much of a text's end as fits; some characters are two cells wide."""
+    end = text[-max(cells, 1) :]
+    while cell_len(end) > max(cells, 1):
+        end = end[1:]
+    return end
 
 
 def _briefly(arguments: Any) -> str:

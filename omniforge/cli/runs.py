@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from omniforge.cli.output import Output
     from omniforge.client import Run, Step
+    from omniforge.client.models import HeldCall
+    from omniforge.execution.testing import TestedCall
 
 app = typer.Typer(no_args_is_help=True, help="Look at runs, watch them, stop them.")
 
@@ -39,6 +43,8 @@ Timeout = Annotated[
     ),
 ]
 
+_VALUE_SHOWN = 400
+
 _EXIT_BY_STATUS = {
     Status.COMPLETED: ExitCode.OK,
     Status.FAILED: ExitCode.RUN_FAILED,
@@ -60,34 +66,35 @@ def _parsed(text: str) -> dict[str, Any]:
     return data
 
 
+InputData = Annotated[
+    dict[str, Any] | None,
+    typer.Option(
+        "--input", metavar="JSON|@FILE", parser=_parsed, help="What the first skill works on."
+    ),
+]
+GivenFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        exists=True, dir_okay=False, metavar="PATH", help="Lay this file into the run's workspace."
+    ),
+]
+
+
 @on_platform
 async def start(
     session: Session,
     agent: AgentName,
-    input_data: Annotated[
-        dict[str, Any] | None,
-        typer.Option(
-            "--input", metavar="JSON|@FILE", parser=_parsed, help="What the first skill works on."
-        ),
-    ] = None,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            metavar="PATH",
-            help="Lay this file into the run's workspace.",
-        ),
-    ] = None,
+    input_data: InputData = None,
+    file: GivenFiles = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and leave.")] = False,
     at_most: Timeout = None,
 ) -> None:
     """Run an agent and watch it until it ends."""
-    files = _read(file or [])
+    files = read_files(file)
     found = await session.client.agents.find(agent)
     started = await session.client.agents.run(found.id, input_data, files=files)
     if not detach:
-        await _follow(session, started.execution_id, at_most, as_lines=False)
+        await follow(session, started.execution_id, at_most, as_lines=False)
     elif session.out.as_json:
         session.out.document(started)
     else:
@@ -95,9 +102,10 @@ async def start(
         session.out.note(f"Watch it: omniforge runs watch {started.execution_id}")
 
 
-def _read(files: list[Path]) -> dict[str, bytes]:
-    named = {file.name: file for file in files}
-    if len(named) < len(files):
+def read_files(files: list[Path] | None) -> dict[str, bytes]:
+    """The files of `--file`, by the names they get in the workspace."""
+    named = {file.name: file for file in files or ()}
+    if len(named) < len(files or ()):
         raise typer.BadParameter("two of the files have the same name", param_hint="--file")
     return {name: file.read_bytes() for name, file in named.items()}
 
@@ -125,7 +133,7 @@ async def list_runs(
     if session.out.as_json:
         session.out.document({"executions": page.items, "next_cursor": page.next_cursor})
         return
-    columns = ("ID", "AGENT", "STATUS", "STARTED", "TOOK", "COST")
+    columns = ("ID", "AGENT", "STATUS", "MODE", "STARTED", "TOOK", "COST")
     session.out.table(columns, [_row(run) for run in page])
     if not page:
         session.out.note("No runs. Start one: omniforge run AGENT")
@@ -145,7 +153,7 @@ async def show(session: Session, run: RunId) -> None:
 async def watch(session: Session, run: RunId, at_most: Timeout = None) -> None:
     """See what happens in a run, from its beginning until it ends."""
     await session.client.runs.get(run)
-    await _follow(session, run, at_most, as_lines=True)
+    await follow(session, run, at_most, as_lines=True)
 
 
 @app.command()
@@ -216,7 +224,7 @@ async def _save(session: Session, run: str, name: str, folder: Path) -> None:
     session.out.note(f"{target}: {len(content)} bytes")
 
 
-async def _follow(session: Session, run_id: str, at_most: float | None, *, as_lines: bool) -> None:
+async def follow(session: Session, run_id: str, at_most: float | None, *, as_lines: bool) -> None:
     """Watch a run to its end and leave with the exit status that goes with it."""
     again = f"Watch it again: omniforge runs watch {run_id}"
     session.if_interrupted = f"\nThe run {run_id} goes on. {again}"
@@ -256,6 +264,8 @@ async def _tell(session: Session, run: "Run") -> None:
     session.out.facts(
         [
             ("run", run.id),
+            ("mode", "" if run.mode == "live" else run.mode.replace("_", " ")),
+            ("comes from", run.source_id),
             ("status", run.status),
             ("waits for", run.waiting_for),
             ("error", f"{run.error} ({run.error_code})" if run.error else ""),
@@ -267,6 +277,8 @@ async def _tell(session: Session, run: "Run") -> None:
             ("temporal", run.temporal_url),
         ]
     )
+    if run.mode == "dry_run":
+        tell_held(session.out, await session.client.runs.held(run.id))
     if artifacts:
         session.out.note(f"Get the files: omniforge runs files {run.id} --download .")
 
@@ -274,7 +286,7 @@ async def _tell(session: Session, run: "Run") -> None:
 def _row(run: "Run") -> tuple[object, ...]:
     begun = f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else "-"
     took = _took(run.started_at, run.completed_at)
-    return run.id, run.agent_id, run.status, begun, took, _cost(run.cost_usd)
+    return run.id, run.agent_id, run.status, run.mode, begun, took, _cost(run.cost_usd)
 
 
 def _took(began: "datetime | None", ended: "datetime | None") -> str:
@@ -290,3 +302,26 @@ def _cost(cost: "Decimal") -> str:
 def _step_row(step: "Step") -> tuple[object, ...]:
     place = (step.node, step.step, step.kind, step.name, step.status, step.segment, step.attempt)
     return (*place, _took(step.started_at, step.ended_at), _cost(step.cost_usd))
+
+
+def tell_held(out: "Output", calls: "Sequence[HeldCall | TestedCall]") -> None:
+    """What a dry run held back, field by field."""
+    rows = [row for call in calls for row in _rows(call)]
+    if rows:
+        out.note(f"Held back, and not sent: {len(calls)}")
+        out.table(("SKILL", "STEP", "TOOL", "CLASS", "FIELD", "VALUE"), rows)
+    else:
+        out.note("Nothing had to be held back.")
+
+
+def _rows(call: "HeldCall | TestedCall") -> Iterator[Sequence[object]]:
+    place = (call.node, call.step, call.tool, call.effect_class)
+    fields = call.arguments if isinstance(call.arguments, dict) else {"": call.arguments}
+    for name, value in fields.items() or [("", "")]:
+        yield (*place, name, value if isinstance(value, str) else _shown(value))
+
+
+def _shown(value: Any) -> str:
+    from omniforge.cli.output import shortened
+
+    return shortened(json.dumps(value, ensure_ascii=False), _VALUE_SHOWN)

@@ -1,6 +1,5 @@
 """`client.agents`."""
 
-import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -9,10 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from omniforge.agents.config import AgentStatus
+from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import RunStatus
 from omniforge.client.folders import Upload, read_upload
 from omniforge.client.models import Agent, Page, Run, StartedRun
-from omniforge.client.transport import Files, Transport
+from omniforge.client.transport import Files, Transport, packed
 from omniforge.errors import AgentNotFound, Rejected
 from omniforge.identity import new_id
 
@@ -111,13 +111,42 @@ class Agents:
         Raises:
             AgentNotActive: The agent is a draft, paused or archived.
         """
-        packed = {path: _packed(content) for path, content in (files or {}).items()}
         return await self._transport.post(
             f"{_path(agent_id)}/run",
             StartedRun,
             repeatable=True,
-            json={"input_data": dict(input_data or {}), "files": packed},
+            json={"input_data": dict(input_data or {}), "files": packed(files or {})},
             headers={"Idempotency-Key": idempotency_key or new_id("key")},
+        )
+
+    async def test(
+        self,
+        agent_id: str,
+        input_data: Mapping[str, Any] | None = None,
+        *,
+        mode: RunMode = RunMode.DRY_RUN,
+        answers: Mapping[str, Any] | None = None,
+        answers_of: str | None = None,
+        files: Files | None = None,
+    ) -> StartedRun:
+        """Try an agent out, also a draft. In a dry run no effect leaves; `runs.held` shows them.
+
+        `answers` are what tools answer instead of being called, by `tool` or `skill/tool`; `answers_of`
+        is an earlier run whose answers the same calls get.
+        """
+        body = {
+            "input_data": dict(input_data or {}),
+            "files": packed(files or {}),
+            "mode": mode,
+            "answers": dict(answers or {}),
+            "answers_of": answers_of,
+        }
+        return await self._transport.post(
+            f"{_path(agent_id)}/test",
+            StartedRun,
+            repeatable=True,
+            json=body,
+            headers={"Idempotency-Key": new_id("key")},
         )
 
     async def get_executions(
@@ -144,7 +173,3 @@ class Agents:
 
 def _path(agent_id: str) -> str:
     return f"{_AGENTS}/{quote(agent_id, safe='')}"
-
-
-def _packed(content: bytes) -> dict[str, str]:
-    return {"base64": base64.b64encode(content).decode()}

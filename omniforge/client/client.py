@@ -4,6 +4,8 @@ from typing import Self
 
 from omniforge.client.agents import Agents
 from omniforge.client.approvals import Approvals
+from omniforge.client.budgets import Budgets
+from omniforge.client.mcp_servers import McpServers
 from omniforge.client.runs import Runs
 from omniforge.client.transport import Transport
 
@@ -35,6 +37,8 @@ class OmniForgeClient:
         self.agents = Agents(self._transport)
         self.runs = Runs(self._transport)
         self.approvals = Approvals(self._transport)
+        self.budgets = Budgets(self._transport)
+        self.mcp_servers = McpServers(self._transport)
 
     async def aclose(self) -> None:
         await self._transport.http.aclose()

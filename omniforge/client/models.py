@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from typing import Any, Generic, TypeVar, overload
+from typing import Annotated, Any, Generic, Literal, TypeVar, overload
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, PlainSerializer
 
+from omniforge.agents.budgets import Period, Scope
 from omniforge.agents.config import (
     AgentLimits,
     AgentStatus,
@@ -15,12 +17,20 @@ from omniforge.agents.config import (
     TriggerType,
     UsageStats,
 )
+from omniforge.agents.modes import ForkPoint, RunMode
 from omniforge.agents.permissions import PermissionRule
 from omniforge.agents.runs import ErrorInfo, RunStatus, RunTrigger, SkillResult, TokenUsage
+from omniforge.journal.canonical import Difference
 from omniforge.journal.ports import Decision
-from omniforge.journal.steps import Origin, StepKind, StepStatus
+from omniforge.journal.steps import EffectClass, Origin, StepKind, StepStatus
+from omniforge.tools.mcp.servers import Trust
 
 T = TypeVar("T")
+
+Dollars = Annotated[
+    Decimal, PlainSerializer(lambda amount: f"{amount:f}", return_type=str, when_used="json")
+]
+"""An amount, exact: in JSON a string of digits."""
 
 
 class Agent(BaseModel, frozen=True):
@@ -34,6 +44,8 @@ class Agent(BaseModel, frozen=True):
     integrations: tuple[str, ...]
     limits: AgentLimits
     permissions: tuple[PermissionRule, ...]
+    sub_agents: tuple[str, ...]
+    mcp_servers: tuple[str, ...] = ()
     version: int
     sharing_level: SharingLevel
     created_by: str
@@ -41,6 +53,20 @@ class Agent(BaseModel, frozen=True):
     updated_at: AwareDatetime
     last_run: AwareDatetime | None
     usage_stats: UsageStats
+
+
+class McpServer(BaseModel, frozen=True):
+    """A server whose tools agents can use. The operator's ones show no address."""
+
+    name: str
+    source: Literal["operator", "workspace"]
+    transport: Literal["stdio", "http"]
+    url: str | None = None
+    headers: dict[str, str] = {}
+    trust: Trust
+    read_only: tuple[str, ...] = ()
+    created_by: str | None = None
+    created_at: AwareDatetime | None = None
 
 
 class StartedRun(BaseModel, frozen=True):
@@ -60,6 +86,10 @@ class Run(BaseModel, frozen=True):
     waiting_for: str | None
     trigger_type: RunTrigger
     triggered_by: str
+    parent_id: str | None
+    mode: RunMode
+    source_id: str | None
+    fork: ForkPoint | None
     created_at: AwareDatetime
     started_at: AwareDatetime | None
     completed_at: AwareDatetime | None
@@ -99,6 +129,27 @@ class Step(BaseModel, frozen=True):
     ended_at: AwareDatetime | None
 
 
+class HeldCall(BaseModel, frozen=True):
+    """A call that a rehearsal held back: what would have been sent, and what was answered instead."""
+
+    node: str
+    step: int
+    tool: str
+    effect_class: EffectClass
+    arguments: Any
+    answer: Any
+    origin: Origin
+
+
+class Comparison(BaseModel, frozen=True):
+    """Whether a run did the same as the one it comes from, in canonical form."""
+
+    execution_id: str
+    source_id: str
+    identical: bool
+    difference: Difference | None
+
+
 class Artifact(BaseModel, frozen=True):
     path: str
     digest: str
@@ -119,6 +170,34 @@ class Approval(BaseModel, frozen=True):
     decided_by: str | None = None
     decided_at: AwareDatetime | None = None
     note: str = ""
+
+
+class Budget(BaseModel, frozen=True):
+    """A cap and what has been taken of it in its period. Calls under way have it `reserved`.
+
+    `overrun_usd` is what providers billed beyond the worst case of a call. `ends_on` is the day on
+    which, at 00:00 UTC, the cap starts anew.
+    """
+
+    scope: Scope
+    subject: str
+    period: Period
+    cap_usd: Dollars
+    reserved_usd: Dollars
+    settled_usd: Dollars
+    overrun_usd: Dollars
+    left_usd: Dollars
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+
+class Cost(BaseModel, frozen=True):
+    """What model calls cost. `reserved_usd` is set aside for those that are under way."""
+
+    key: str
+    calls: int
+    cost_usd: Dollars
+    reserved_usd: Dollars
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """`client.runs`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
 from omniforge.agents.runs import RunStatus
-from omniforge.client.models import Artifact, Page, Run, StartedRun, Step
-from omniforge.client.transport import Transport
+from omniforge.client.models import Artifact, Comparison, HeldCall, Page, Run, StartedRun, Step
+from omniforge.client.transport import Files, Transport, packed
 from omniforge.client.watching import watch
 from omniforge.journal.events import Event
 
@@ -20,6 +21,10 @@ class _Steps(BaseModel):
 
 class _Artifacts(BaseModel):
     artifacts: tuple[Artifact, ...]
+
+
+class _Held(BaseModel):
+    held: tuple[HeldCall, ...]
 
 
 class Runs:
@@ -49,6 +54,48 @@ class Runs:
             RunFinished: It has ended already.
         """
         return await self._transport.post(f"{_path(execution_id)}/cancel", StartedRun)
+
+    async def replay(self, execution_id: str) -> StartedRun:
+        """Play a run again from its record: nothing is called, sent or spent.
+
+        Raises:
+            RunNotFinished: It still goes on.
+        """
+        return await self._transport.post(f"{_path(execution_id)}/replay", StartedRun)
+
+    async def fork(
+        self,
+        execution_id: str,
+        node: str,
+        step: int,
+        *,
+        input_data: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        skills: Mapping[str, Files] | None = None,
+        files: Files | None = None,
+    ) -> StartedRun:
+        """Play a run up to a step of one of its skills, and go on from there with what is changed.
+
+        `skills` are whole folders by skill; `files` are laid over those that the skill finds.
+
+        Raises:
+            RecordUnusable: There is no such place, or a change would change nothing.
+        """
+        texts = {name: {"files": packed(folder)} for name, folder in (skills or {}).items()}
+        body = {"node": node, "step": step, "skills": texts, "files": packed(files or {})}
+        if input_data is not None:
+            body["input_data"] = dict(input_data)
+        if model is not None:
+            body["model"] = model
+        return await self._transport.post(f"{_path(execution_id)}/fork", StartedRun, json=body)
+
+    async def compare(self, execution_id: str) -> Comparison:
+        """Whether a replay or a fork did the same as the run that it comes from."""
+        return await self._transport.get(f"{_path(execution_id)}/comparison", Comparison)
+
+    async def held(self, execution_id: str) -> tuple[HeldCall, ...]:
+        """The calls that a dry run held back."""
+        return (await self._transport.get(f"{_path(execution_id)}/held", _Held)).held
 
     def watch(
         self, execution_id: str, *, after: int = 0, patience: float = 60.0

@@ -1,6 +1,7 @@
 """Requests that survive a moment without a platform."""
 
 import asyncio
+import base64
 import time
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -58,6 +59,9 @@ class Transport:
     async def post(self, path: str, kind: type[M], *, repeatable: bool = False, **parts: Any) -> M:
         return _read(await self.send("POST", path, repeatable=repeatable, **parts), kind)
 
+    async def put(self, path: str, kind: type[M], **parts: Any) -> M:
+        return _read(await self.send("PUT", path, repeatable=True, **parts), kind)
+
     async def send(
         self, method: str, path: str, *, repeatable: bool, **parts: Any
     ) -> httpx2.Response:
@@ -83,6 +87,11 @@ class Transport:
 
     def unreachable(self, error: Exception) -> PlatformUnreachable:
         return PlatformUnreachable(self.base_url, _first_line(error))
+
+
+def packed(files: Files) -> dict[str, dict[str, str]]:
+    """Files as they stand in a request's JSON."""
+    return {path: {"base64": base64.b64encode(content).decode()} for path, content in files.items()}
 
 
 def pauses() -> Iterator[float]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -39,14 +39,16 @@ class OrchestrationEngine:
         """
         plan = Plan.of(agent_config.skills)
         skills = {skill.id: skill for skill in agent_config.skills}
+        on_demand = [skill.name for skill in agent_config.skills if skill.on_demand]
         outputs: dict[str, Json] = {}
         running: dict[str, asyncio.Task[ToolResult]] = {}
         started: set[str] = set()
         try:
-            while len(outputs) < len(skills):
+            while len(outputs) < len(plan.depends_on):
                 for node in plan.ready(dict.fromkeys(started), outputs):
                     handed_on = hand_on(plan, node, outputs, input_data)
-                    running[node] = asyncio.create_task(self._run(skills[node], context, handed_on))
+                    work = self._run(skills[node], context, handed_on, on_demand)
+                    running[node] = asyncio.create_task(work)
                     started.add(node)
                     yield ExecutionEvent(type="skill_started", skill_name=skills[node].name)
                 await asyncio.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -63,16 +65,35 @@ class OrchestrationEngine:
             await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def execute_single_skill(
-        self, skill_name: str, context: ToolCallContext, input_data: Json
+        self,
+        skill_name: str,
+        context: ToolCallContext,
+        input_data: Json,
+        *,
+        node: str = "",
+        on_demand: Sequence[str] = (),
     ) -> ToolResult:
-        """Run one skill by name."""
-        arguments = {"skill_name": skill_name, "args": json.dumps(input_data)}
+        """Run one skill by name. `node` is its id, where it is part of a plan and has another one;
+        `on_demand` names skills that it may load."""
+        arguments = {
+            "skill_name": skill_name,
+            "args": json.dumps(input_data),
+            "node": node or skill_name,
+            "on_demand": on_demand,
+        }
         return await self._skill_tool.execute(context, arguments)
 
     async def _run(
-        self, skill: SkillReference, context: ToolCallContext, handed_on: Json
+        self,
+        skill: SkillReference,
+        context: ToolCallContext,
+        handed_on: Json,
+        on_demand: Sequence[str],
     ) -> ToolResult:
-        return await self.execute_single_skill(skill.name, context, with_config(skill, handed_on))
+        skill_input = with_config(skill, handed_on)
+        return await self.execute_single_skill(
+            skill.name, context, skill_input, node=skill.id, on_demand=on_demand
+        )
 
 
 def _ended(skill_name: str, result: ToolResult) -> ExecutionEvent:

@@ -1,13 +1,15 @@
 """Runs a skill by its name: the one interface the engine knows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from omniforge.agents.runs import ErrorInfo
 from omniforge.errors import OmniForgeError
-from omniforge.execution.autonomous import AutonomousConfig
+from omniforge.execution.autonomous import AutonomousConfig, AutonomousSkillExecutor
 from omniforge.execution.factory import ExecutorFactory
 from omniforge.journal.events import Wait
+from omniforge.skills.document import Skill
 from omniforge.skills.loader import SkillLoader
 from omniforge.tools.protocol import ToolCallContext, ToolResult
 
@@ -27,24 +29,33 @@ class SkillTool:
     async def execute(self, context: ToolCallContext, arguments: Mapping[str, Any]) -> ToolResult:
         """Run `arguments["skill_name"]` on `arguments["args"]`, the text of a JSON object or plain words.
 
-        A skill that is missing, broken or fails is a result without success, not an exception.
+        `arguments["node"]` is its id in an agent's plan, where it is part of one, and
+        `arguments["on_demand"]` names further skills that it may load. A skill that is missing, broken
+        or fails is a result without success, not an exception.
         """
         try:
             skill = self._loader.resolve(arguments["skill_name"])
+            others = [self._loader.resolve(name) for name in arguments.get("on_demand", ())]
         except OmniForgeError as error:
             return ToolResult(False, error=ErrorInfo(code=error.code, message=error.message))
-        config = AutonomousConfig(
-            max_iterations=self._config.max_iterations,
-            timeout_s=self._config.timeout_s,
+        config = replace(
+            self._config,
             model=self._config.model or skill.model or "",
             workspace=context.workspace,
             user_id=context.user_id,
+            on_demand=tuple(others),
         )
-        executor = self._executors.make(skill, config)
+        executor = await self.make(skill, config, arguments.get("node", skill.name))
         result = await executor.execute_sync(
             arguments["args"], context.task_id, context.session_id, context.tenant_id
         )
         return ToolResult(result.success, result.output, result.error or _undecided(result.waits))
+
+    async def make(
+        self, skill: Skill, config: AutonomousConfig, node: str
+    ) -> AutonomousSkillExecutor:
+        """The executor of one skill; `node` is its id in the agent's plan."""
+        return self._executors.make(skill, config)
 
 
 def _undecided(waits: tuple[Wait, ...]) -> ErrorInfo | None:

@@ -1,9 +1,10 @@
 """`allowed-tools`: every spelling of it becomes one tuple of rules, and one place decides by them.
 
 A rule is `Tool`, `Tool(text)` or `Tool(prefix:*)`. A tool's name is compared exactly, or up to a `*` at
-its end (`mcp__notion__*`). The text in parentheses is compared with the call's *first string argument*:
-the first property of type string in the tool's parameter schema, so that the order in which a model
-writes its arguments decides nothing. Without a schema it is the first string in the arguments given.
+its end (`mcp__notion__*`); an MCP server's (`mcp__notion`) stands for all its tools. The text in
+parentheses is compared with the call's *first string argument*: the first property of type string in the
+tool's parameter schema, so that the order in which a model writes its arguments decides nothing. Without a
+schema it is the first string in the arguments given.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Any, Self
 from omniforge.errors import SkillInvalid
 
 _RULE = re.compile(r"(?P<tool>[A-Za-z_][\w.:-]*\*?)(?:\((?P<text>.+)\))?", re.DOTALL)
+_MCP_SERVER = re.compile(r"mcp__(?:(?!__).)+")
 _PREFIX_MARK = ":*"
 
 
@@ -56,6 +58,10 @@ class AllowedTools:
     def permits_some(self, tool_name: str) -> bool:
         """Whether any call of this tool could be allowed, and so whether a prompt should offer it."""
         return self.rules is None or any(_names(rule, tool_name) for rule in self.rules)
+
+    def permits_under(self, prefix: str) -> bool:
+        """Whether any call of a tool whose name begins so could be allowed."""
+        return self.rules is None or any(_names_under(rule, prefix) for rule in self.rules)
 
 
 def split_rules(text: str) -> Iterator[str]:
@@ -104,7 +110,16 @@ def _names(rule: str, tool_name: str) -> bool:
     name = rule.partition("(")[0]
     if name.endswith("*"):
         return tool_name.startswith(name[:-1])
+    if _MCP_SERVER.fullmatch(name):
+        return tool_name.startswith(f"{name}__")
     return tool_name == name
+
+
+def _names_under(rule: str, prefix: str) -> bool:
+    name = rule.partition("(")[0]
+    if name.endswith("*"):
+        return name[:-1].startswith(prefix) or prefix.startswith(name[:-1])
+    return name.startswith(prefix) or f"{name}__" == prefix
 
 
 def _fits(rule: str, subject: str | None) -> bool:

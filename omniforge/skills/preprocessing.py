@@ -21,7 +21,7 @@ MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
 _PLACEHOLDER = re.compile(
     r"\$ARGUMENTS\[(?P<index>\d{1,4})\]"
     r"|\$\{(?P<variable>[A-Za-z_]\w*)\}"
-    r"|\$(?P<name>[A-Za-z_]\w*)",
+    r"|\$(?P<name>[A-Za-z_]\w*|\d{1,2}(?!\d|[.,]\d))",
     re.ASCII,
 )
 
@@ -53,7 +53,8 @@ class Arguments:
 
     @classmethod
     def of(cls, value: str | Mapping[str, Any], names: Sequence[str] = ()) -> Self:
-        """A line of words, named by `names` in order; or a JSON object, whose keys are the names.
+        """A line of words, named by their numbers from 0, and by `names` in order; or a JSON object,
+        whose keys are the names.
 
         The object may come as text. Quotes keep words together; values that are not strings appear
         as JSON.
@@ -63,7 +64,8 @@ class Arguments:
         if (parsed := _object_in(value)) is not None:
             return cls._of_object(value, parsed)
         words = _words(value)
-        return cls(value, words, dict(zip(names, words, strict=False)))
+        numbered = {str(number): word for number, word in enumerate(words)}
+        return cls(value, words, {**numbered, **dict(zip(names, words, strict=False))})
 
     @classmethod
     def _of_object(cls, text: str, value: Mapping[str, Any]) -> Self:
@@ -74,9 +76,10 @@ class Arguments:
 class StringSubstitutor:
     """Fills placeholders in, once: what is filled in is never looked at again.
 
-    `$ARGUMENTS` is all of the arguments, `$ARGUMENTS[n]` one of them from 0, `$name` one by its name,
-    `${NAME}` a variable. Whatever has no value stays as it is, so `$PATH`, prices and the `${input.x}`
-    and `${steps.1.x}` of the step grammar pass untouched. Code fences are text like any other.
+    `$ARGUMENTS` is all of the arguments, `$ARGUMENTS[n]` one of them from 0, `$name` one by its name, `$0`
+    a word of a line, `${NAME}` a variable. Whatever has no value stays as it is, so `$PATH`, prices and
+    the `${input.x}` and `${steps.1.x}` of the step grammar pass untouched. Code fences are text like any
+    other.
     """
 
     def substitute(

@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, bindparam, case, func, insert, select, upd
 
 from omniforge import clock
 from omniforge.agents.config import AgentConfig, AgentStatus, UsageStats
+from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import RunStatus
 from omniforge.agents.versions import AgentVersion
-from omniforge.errors import AgentChanged, AgentNotFound
+from omniforge.errors import AgentChanged, AgentInvalid, AgentNotFound
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, page_of
 from omniforge.store.tables import agent_configs, agent_executions, agent_versions
@@ -17,6 +18,9 @@ from omniforge.store.tables import agent_configs, agent_executions, agent_versio
 # A few kilobytes each; more than the agents that are busy at one time.
 MAX_VERSIONS_KEPT = 1_000
 _versions: dict[tuple[str, str, int], AgentVersion] = {}
+
+# Rehearsals, tests, replays and forks are no work of the agent's, and no figure counts them.
+IS_AT_WORK = agent_executions.c.mode == RunMode.LIVE
 
 _NAME = select(agent_configs.c.name, agent_configs.c.version).where(
     agent_configs.c.tenant_id == bindparam("tenant"), agent_configs.c.id == bindparam("agent")
@@ -30,6 +34,11 @@ _VERSION = select(agent_versions).where(
 
 class AgentRepository(Repository):
     def add(self, agent: AgentConfig, version: AgentVersion) -> None:
+        """
+        Raises:
+            AgentInvalid: It wants to run agents that are not there.
+        """
+        self._check_sub_agents(agent)
         self._connection.execute(
             insert(agent_configs), [agent.model_dump(mode="python") | _json(agent)]
         )
@@ -100,7 +109,9 @@ class AgentRepository(Repository):
 
         Raises:
             AgentChanged: The agent is no longer at the version that the change was made from.
+            AgentInvalid: It wants to run agents that are not there, or that run it.
         """
+        self._check_sub_agents(agent)
         columns = agent.model_dump(include={"name", "description", "version"}) | _json(agent)
         self._update(
             agent.id,
@@ -138,17 +149,47 @@ class AgentRepository(Repository):
                 ),
                 func.max(runs.started_at).label("last_run"),
             )
-            .where(runs.tenant_id == self._tenant_id, runs.agent_id.in_(agent_ids))
+            .where(runs.tenant_id == self._tenant_id, runs.agent_id.in_(agent_ids), IS_AT_WORK)
             .group_by(runs.agent_id)
         )
         rows = self._connection.execute(query).mappings()
         return {row["agent_id"]: UsageStats.model_validate(dict(row)) for row in rows}
 
+    def names(self, agent_ids: Sequence[str]) -> dict[str, str]:
+        """The names of those of these agents that are there."""
+        query = select(agent_configs.c.id, agent_configs.c.name)
+        rows = self._connection.execute(
+            query.where(self._mine(), agent_configs.c.id.in_(agent_ids))
+        )
+        return {row.id: row.name for row in rows}
+
+    def _check_sub_agents(self, agent: AgentConfig) -> None:
+        """Look at whom an agent wants to run, and whom those would run."""
+        ahead: list[tuple[str, tuple[str, ...]]] = [(name, (name,)) for name in agent.sub_agents]
+        seen: set[str] = set()
+        while ahead:
+            found, way = ahead.pop()
+            if found == agent.id:
+                raise AgentInvalid(
+                    f"sub_agents: the agents would run each other in a circle: {' -> '.join(way)}."
+                )
+            if found in seen:
+                continue
+            seen.add(found)
+            try:
+                further = self.get(found).sub_agents
+            except AgentNotFound as error:
+                raise AgentInvalid(f"sub_agents: {error.message}") from error
+            ahead += [(name, (*way, name)) for name in further]
+
     def _mine(self) -> ColumnElement[bool]:
         return agent_configs.c.tenant_id == self._tenant_id
 
 
-_DOCUMENTS = {"skills", "integrations", "limits", "permissions", "shared_with", "event_config"}
+_DOCUMENTS = {
+    *("skills", "integrations", "limits", "permissions", "sub_agents", "mcp_servers"),
+    *("shared_with", "event_config"),
+}
 
 
 def _json(agent: AgentConfig) -> dict[str, Any]:

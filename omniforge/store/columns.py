@@ -1,17 +1,17 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
+from omniforge.agents.budgets import NANOS, billionths
+
 # Not JSONB: that spells numbers anew (1e22 comes back as a whole number) and refuses NUL, so that a
 # recorded answer would differ from the one that was given, and a resumed run would diverge.
 Document = JSON(none_as_null=True)
-
-NANOS = 10**9
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -38,9 +38,7 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        return int((value * NANOS).to_integral_value(ROUND_CEILING))
+        return None if value is None else int(billionths(value) * NANOS)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value) / NANOS

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from omniforge import clock
+from omniforge.agents.budgets import STILL, Movement
 from omniforge.errors import Fenced
 from omniforge.journal.ports import (
     APPROVAL_KINDS,
@@ -32,8 +33,9 @@ from omniforge.journal.ports import (
 from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.database import Database
 from omniforge.store.records import document_of, outcome_of, row_of_step, step_of
+from omniforge.store.reservations import move
 from omniforge.store.sql import insert_into, upsert
-from omniforge.store.streams import advance
+from omniforge.store.streams import advance, clear_shown
 from omniforge.store.tables import approvals, inbox, nodes, steps
 
 _FINAL = [status for status in NodeStatus if status.is_final]
@@ -65,6 +67,8 @@ class SqlJournalStore:
         row = self._take(connection, key, skill_name, fence)
         state = _state(connection, key, row)
         if state.outcome is None:
+            if not state.is_new:
+                clear_shown(connection, key.stream_id, key.node)
             advance(connection, key.stream_id, self._tenant_id, [announce(state)])
         return state
 
@@ -79,17 +83,23 @@ class SqlJournalStore:
                 connection.execute(update(inbox).where(consumed).values(consumed_at=clock.now()))
             if change.outcome is not None and change.outcome.waits:
                 self._ask(connection, key, change.outcome)
+            if change.clears:
+                clear_shown(connection, key.stream_id, key.node)
             advance(
                 connection,
                 key.stream_id,
                 self._tenant_id,
                 change.events,
-                change.reserve,
-                change.release,
-                change.settle,
+                self._money(connection, key, change),
             )
 
         await self._database.write(work)
+
+    def _money(self, connection: Connection, key: NodeKey, change: Transition) -> Movement:
+        """What remains to be moved on the stream once every cap above it has been moved."""
+        if not change.reserve and not change.settle:
+            return STILL
+        return move(connection, key, self._tenant_id, change.reserve, change.settle)
 
     def _take(
         self, connection: Connection, key: NodeKey, skill_name: str, fence: Fence
@@ -126,8 +136,10 @@ class SqlJournalStore:
                 "created_at": clock.now(),
             }
             for wait in outcome.waits
+            if wait.kind in APPROVAL_KINDS
         ]
-        connection.execute(insert_into(connection, approvals).on_conflict_do_nothing(), rows)
+        if rows:
+            connection.execute(insert_into(connection, approvals).on_conflict_do_nothing(), rows)
 
 
 @cache

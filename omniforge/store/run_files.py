@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 
 from omniforge.agents.plan import Plan
 from omniforge.journal.blobs import Manifest
@@ -29,19 +30,34 @@ class RunFiles:
     undoes what the other one wrote.
     """
 
-    def __init__(self, plan: Plan, given: Manifest, left: Mapping[str, Manifest | None]) -> None:
-        """`left` is what skills recorded; one that wrote nothing has None or is not there."""
-        self._given = given
+    def __init__(
+        self,
+        plan: Plan,
+        given: Manifest,
+        left: Mapping[str, Manifest | None],
+        laid: Mapping[str, Manifest] = MappingProxyType({}),
+    ) -> None:
+        """`left` is what skills recorded; one that wrote nothing has None or is not there.
+
+        `laid` is what some skills find besides, over what is there.
+        """
+        self._given, self._laid = given, laid
         self._before: dict[str, set[str]] = {}
         self._changes: dict[str, _Changes] = {}
         for node in TopologicalSorter(plan.depends_on).static_order():
             needed = plan.depends_on[node]
             self._before[node] = set(needed).union(*(self._before[name] for name in needed))
-            if (files := left.get(node)) is not None:
-                self._changes[node] = _Changes.between(self.found_by(node), files)
+            files = left.get(node)
+            if files is None and node in laid:
+                files = self.found_by(node)
+            if files is not None:
+                self._changes[node] = _Changes.between(self._handed_to(node), files)
 
     def found_by(self, node: str) -> Manifest:
         """The files that a skill starts with."""
+        return {**self._handed_to(node), **self._laid.get(node, {})}
+
+    def _handed_to(self, node: str) -> Manifest:
         return self._with(
             change for name, change in self._changes.items() if name in self._before[node]
         )

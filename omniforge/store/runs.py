@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, select, update
 
 from omniforge import clock
+from omniforge.agents.budgets import Payer
+from omniforge.agents.modes import RunMode, Terms, on_terms
 from omniforge.agents.plan import Plan, hand_on, with_config
 from omniforge.agents.runs import (
     FINAL_STATUSES,
@@ -21,22 +23,19 @@ from omniforge.agents.runs import (
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 from omniforge.errors import ExecutionNotFound, IdempotencyConflict
 from omniforge.errors import RunFinished as RunHasEnded
+from omniforge.execution.work import Script
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.events import Event, EventBody, NewEvent, RunFinished, RunStarted
-from omniforge.journal.ports import NodeStatus
-from omniforge.journal.steps import Json, Step, StepKind
+from omniforge.journal.steps import Json, Step
 from omniforge.store.agents import AgentRepository
-from omniforge.store.records import error_of, step_of
+from omniforge.store.records import step_of
 from omniforge.store.repository import Repository
+from omniforge.store.reservations import is_capped
+from omniforge.store.results import SkillResults
 from omniforge.store.run_files import RunFiles
 from omniforge.store.sql import Page, insert_into, page_of
-from omniforge.store.streams import advance, events_after, open_stream
+from omniforge.store.streams import advance, events_after, is_under_cap, open_stream
 from omniforge.store.tables import agent_executions, nodes, steps
-
-# Above any segment a workflow reaches: whoever still works on a node of a finished run is fenced out.
-_CLOSED_SEGMENT = 2**30
-
-_UNFINISHED_NODE = [status for status in NodeStatus if not status.is_final]
 
 # Built once: on the way of every run, putting a statement together costs more than running it.
 _RUN = select(agent_executions).where(
@@ -46,9 +45,6 @@ _NODES = (
     select(nodes)
     .where(nodes.c.stream_id == bindparam("run"))
     .order_by(nodes.c.generation, nodes.c.started_at, nodes.c.node)
-)
-_SPENT = select(steps.c.node, steps.c.usage, steps.c.cost, steps.c.reserved).where(
-    steps.c.stream_id == bindparam("run"), steps.c.kind != StepKind.PREAMBLE
 )
 
 
@@ -67,6 +63,8 @@ class Begun:
     status: RunStatus
     agent_name: str
     version: AgentVersion
+    recorded_end: Run | None = None
+    """The run that this one replays, when that did not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,12 @@ class NodeBrief:
     input: Json
     workspace: Manifest
     user_id: str
+    has_cap: bool
+    """Whether its model calls must be of known prices, because a cap is over them."""
+    run: Run
+    plan: Plan
+    script: Script | None = None
+    """What is said in the place of tools; None when this is no rehearsal."""
 
 
 class RunRepository(Repository):
@@ -129,25 +133,28 @@ class RunRepository(Repository):
         """Make sure the run's row and stream exist and mark it running. Repeating it changes nothing."""
         row = self._find(run.id)
         if row is None:
-            self.add(run, {}, None)
+            self.add(run.model_copy(update={"mode": self._mode_under(run)}), {}, None)
             row = self._row(run.id)
         agents = AgentRepository(self._connection, self._tenant_id)
         name, newest = agents.name_and_version(row["agent_id"])
-        version = agents.version(row["agent_id"], row["agent_version"] or newest)
+        version = _on_terms(agents.version(row["agent_id"], row["agent_version"] or newest), row)
         if RunStatus(row["status"]) is RunStatus.PENDING:
             at = clock.now()
             self._set(
                 run.id, status=RunStatus.RUNNING, started_at=at, agent_version=version.version
             )
-            open_stream(self._connection, run.id, self._tenant_id, version.limits.budget_usd, at)
+            payer = self._payer(row)
+            cap = version.limits.budget_usd
+            open_stream(self._connection, run.id, payer, cap, at, row["parent_id"])
             started = RunStarted(
                 agent_id=version.agent_id,
                 agent_name=name,
                 agent_version=version.version,
-                skills=tuple(skill.reference.id for skill in version.skills),
+                skills=tuple(skill.reference.id for skill in version.steps),
+                mode=RunMode(row["mode"]),
             )
             self._tell(run.id, started)
-        return Begun(RunStatus(row["status"]), name, version)
+        return Begun(RunStatus(row["status"]), name, version, self._recorded_end(row))
 
     def mark_waiting(self, run_id: str, waiting_for: str | None) -> None:
         """Show what a run waits for, or that it goes on (None). A final run stays as it is."""
@@ -165,15 +172,24 @@ class RunRepository(Repository):
             raise RunHasEnded(run_id, status)
         version, plan = self._plan(row)
         pinned, before = version.pinned(node), plan.depends_on[node]
+        run = _run_of(row)
         rows = self._node_rows(run_id) if before else {}
         outputs = {name: rows[name]["output"] for name in before}
         handed_on = hand_on(plan, node, outputs, row["input_data"])
+        if (change := run.terms.changes.get(node)) is not None and change.input is not None:
+            handed_on = change.input
+        is_replay = run.mode is RunMode.REPLAY
         return NodeBrief(
             version=version,
             skill=pinned,
             input=with_config(pinned.reference, handed_on),
-            workspace=_files(row, plan, rows).found_by(node) if before else row["files"],
+            workspace=_files(row, plan, rows).found_by(node)
+            if before or run.source_id
+            else row["files"],
             user_id=row["triggered_by"],
+            has_cap=not is_replay and self._is_under_any_cap(row),
+            run=run,
+            plan=plan,
         )
 
     def finish(self, run_id: str, status: RunStatus, error: ErrorInfo | None) -> Run:
@@ -185,7 +201,9 @@ class RunRepository(Repository):
         if RunStatus(row["status"]).is_final:
             return _run_of(row)
         at = clock.now()
-        results = self._closed(run_id, status)
+        results = SkillResults(self._connection, self._tenant_id).close(
+            run_id, self._node_rows(run_id), status
+        )
         result = self._result(row, results) if status is RunStatus.COMPLETED else None
         cost = sum((one.cost_usd for one in results), Decimal(0))
         ended = {
@@ -202,7 +220,7 @@ class RunRepository(Repository):
         }
         self._set(run_id, **ended)
         if row["started_at"] is None:
-            open_stream(self._connection, run_id, self._tenant_id, None, at)
+            open_stream(self._connection, run_id, self._payer(row), None, at)
         self._tell(run_id, RunFinished(status=status, result=result, error=error, cost_usd=cost))
         return _run_of({**row, **ended})
 
@@ -271,8 +289,20 @@ class RunRepository(Repository):
     def _plan(self, row: RowMapping) -> tuple[AgentVersion, Plan]:
         """What a run that has begun follows."""
         agents = AgentRepository(self._connection, self._tenant_id)
-        version = agents.version(row["agent_id"], row["agent_version"])
+        version = _on_terms(agents.version(row["agent_id"], row["agent_version"]), row)
         return version, Plan.of([skill.reference for skill in version.skills])
+
+    def _recorded_end(self, row: RowMapping) -> Run | None:
+        if RunMode(row["mode"]) is not RunMode.REPLAY:
+            return None
+        source = self.get(row["source_id"])
+        return None if source.status is RunStatus.COMPLETED else source
+
+    def _mode_under(self, run: Run) -> RunMode:
+        """What a test starts is a test, too."""
+        if run.parent_id is None or self.get(run.parent_id).mode is RunMode.LIVE:
+            return run.mode
+        return RunMode.INTEGRATION
 
     def _set(self, run_id: str, **values: Any) -> None:
         statement = update(agent_executions).where(
@@ -291,53 +321,31 @@ class RunRepository(Repository):
         rows = self._connection.execute(_NODES, {"run": run_id}).mappings()
         return {row["node"]: row for row in rows}
 
-    def _closed(self, run_id: str, status: RunStatus) -> list[SkillResult]:
-        """What each skill came to; whoever still works on one of them can write no more."""
-        rows = self._node_rows(run_id)
-        if any(not NodeStatus(row["status"]).is_final for row in rows.values()):
-            statement = update(nodes).where(
-                nodes.c.stream_id == run_id, nodes.c.status.in_(_UNFINISHED_NODE)
-            )
-            closed = {"segment": _CLOSED_SEGMENT, "completed_at": clock.now()}
-            self._connection.execute(statement.values(closed))
-        spent = self._spent(run_id)
-        return [
-            _skill_result(row, status, *spent.get(node, (TokenUsage(), Decimal(0))))
-            for node, row in rows.items()
-        ]
+    def _is_under_any_cap(self, row: RowMapping) -> bool:
+        payer = self._payer(row)
+        return is_under_cap(self._connection, row["id"]) or is_capped(self._connection, payer)
 
-    def _spent(self, run_id: str) -> dict[str, tuple[TokenUsage, Decimal]]:
-        """What each node used and cost. A call whose worker died counts at its worst case."""
-        spent: dict[str, tuple[TokenUsage, Decimal]] = {}
-        lost = Decimal(0)
-        for row in self._connection.execute(_SPENT, {"run": run_id}):
-            usage, cost = spent.get(row.node, (TokenUsage(), Decimal(0)))
-            used = usage + TokenUsage.model_validate(row.usage)
-            spent[row.node] = (used, cost + row.cost + row.reserved)
-            lost += row.reserved
-        if lost:
-            self._settle(run_id, lost)
-        return spent
-
-    def _settle(self, run_id: str, lost: Decimal) -> None:
-        """Put calls that nobody will take up again on record at what they may have cost."""
-        assumed = {
-            "cost": steps.c.cost + steps.c.reserved,
-            "reserved": Decimal(0),
-            "is_cost_assumed": True,
-        }
-        of_lost = steps.c.stream_id == run_id, steps.c.reserved > Decimal(0)
-        self._connection.execute(update(steps).where(*of_lost).values(assumed))
-        advance(self._connection, run_id, self._tenant_id, [], release=lost, settle=lost)
+    def _payer(self, row: RowMapping) -> Payer:
+        return Payer(self._tenant_id, row["triggered_by"], row["agent_id"])
 
     def _result(self, row: RowMapping, results: list[SkillResult]) -> Json:
         last = self._plan(row)[1].last
         outputs = {one.id: one.output for one in results if one.id in last}
-        return next(iter(outputs.values())) if len(last) == 1 else outputs
+        return outputs.get(last[0]) if len(last) == 1 else outputs
 
 
 def _files(row: RowMapping, plan: Plan, rows: Mapping[str, RowMapping]) -> RunFiles:
-    return RunFiles(plan, row["files"], {node: each["workspace"] for node, each in rows.items()})
+    changes: Mapping[str, Any] = row["terms"].get("changes", {})
+    laid = {node: change["files"] for node, change in changes.items() if change.get("files")}
+    left = {node: each["workspace"] for node, each in rows.items()}
+    return RunFiles(plan, row["files"], left, laid)
+
+
+def _on_terms(version: AgentVersion, row: RowMapping) -> AgentVersion:
+    mode = RunMode(row["mode"])
+    if mode is RunMode.LIVE:
+        return version
+    return on_terms(version, mode, Terms.model_validate(row["terms"]))
 
 
 def probe(connection: Connection) -> None:
@@ -367,24 +375,3 @@ def _run_of(row: RowMapping | dict[str, Any]) -> Run:
         else None
     )
     return Run.model_validate({**row, "error": error, "cost_usd": row["cost"]})
-
-
-def _skill_result(
-    row: RowMapping, run_status: RunStatus, usage: TokenUsage, cost: Decimal
-) -> SkillResult:
-    status = NodeStatus(row["status"])
-    if not status.is_final:
-        status = NodeStatus.CANCELLED if run_status is RunStatus.CANCELLED else NodeStatus.FAILED
-    return SkillResult.model_validate(
-        {
-            "id": row["node"],
-            "name": row["skill_name"],
-            "status": status.value,
-            "output": row["output"],
-            "error": error_of(row["error"]),
-            "usage": usage,
-            "cost_usd": cost,
-            "started_at": row["started_at"],
-            "completed_at": row["completed_at"],
-        }
-    )

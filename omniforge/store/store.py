@@ -1,23 +1,31 @@
 """The store: a database and its blobs, opened for one tenant at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from omniforge.agents.runs import Run
 from omniforge.identity import Principal
 from omniforge.journal.blobs import BlobStore
-from omniforge.journal.journal import Journal, announcement
+from omniforge.journal.entries import announcement
+from omniforge.journal.journal import Journal
 from omniforge.journal.ports import NodeState
+from omniforge.journal.recording import Recording
 from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.access import principal_of
 from omniforge.store.agents import AgentRepository
 from omniforge.store.approvals import ApprovalRepository
 from omniforge.store.blobs import FolderBlobs
+from omniforge.store.budgets import BudgetRepository
+from omniforge.store.children import ChildRepository
 from omniforge.store.database import Database, open_database
 from omniforge.store.journal import SqlJournalStore
+from omniforge.store.mcp_servers import McpServerRepository
+from omniforge.store.recordings import RecordingRepository
 from omniforge.store.runs import NodeBrief, RunRepository, probe
 
 T = TypeVar("T")
@@ -38,8 +46,24 @@ class Repositories:
         return RunRepository(self._connection, self._tenant_id)
 
     @cached_property
+    def children(self) -> ChildRepository:
+        return ChildRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def recordings(self) -> RecordingRepository:
+        return RecordingRepository(self._connection, self._tenant_id)
+
+    @cached_property
     def approvals(self) -> ApprovalRepository:
         return ApprovalRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def mcp_servers(self) -> McpServerRepository:
+        return McpServerRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def budgets(self) -> BudgetRepository:
+        return BudgetRepository(self._connection, self._tenant_id)
 
 
 class TenantStore:
@@ -61,16 +85,21 @@ class TenantStore:
 
         Raises:
             Fenced: A later segment or attempt is already at work.
+            RecordEnded: The run is a replay, and the original never began this skill.
         """
 
-        def work(connection: Connection) -> tuple[NodeBrief, NodeState]:
-            brief = Repositories(connection, self.tenant_id).runs.brief(key.stream_id, key.node)
+        def work(connection: Connection) -> tuple[NodeBrief, NodeState, Recording]:
+            db = Repositories(connection, self.tenant_id)
+            brief = db.runs.brief(key.stream_id, key.node)
+            recording = db.recordings.of(brief.run, brief.plan, key.node)
+            brief = replace(brief, script=db.recordings.script(brief.run, key.node))
             name = brief.skill.reference.name
             announce = announcement(key, name, fence)
-            return brief, self.journal.claim_on(connection, key, name, fence, announce)
+            state = self.journal.claim_on(connection, key, name, fence, announce)
+            return brief, state, recording
 
-        brief, state = await self._database.write(work)
-        return brief, Journal(self.journal, key, fence, state, should_stop)
+        brief, state, recording = await self._database.write(work)
+        return brief, Journal(self.journal, key, fence, state, should_stop, recording)
 
     @cached_property
     def journal(self) -> SqlJournalStore:
@@ -104,6 +133,19 @@ class Store:
 
     async def close(self) -> None:
         await self.database.close()
+
+
+class StoredChildren:
+    """Agents and runs as the tool for sub-agents reads them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def names(self, tenant_id: str, agent_ids: Sequence[str]) -> Mapping[str, str]:
+        return await self._store.for_tenant(tenant_id).read(lambda db: db.agents.names(agent_ids))
+
+    async def result(self, tenant_id: str, run_id: str) -> Run:
+        return await self._store.for_tenant(tenant_id).read(lambda db: db.runs.get(run_id))
 
 
 def open_store(database_url: str, storage: Path) -> Store:

@@ -7,6 +7,7 @@
 from sqlalchemy import (
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -87,6 +88,8 @@ agent_configs = Table(
     Column("integrations", Document, nullable=False),
     Column("limits", Document, nullable=False),
     Column("permissions", Document, nullable=False),
+    Column("sub_agents", Document, nullable=False),
+    Column("mcp_servers", Document, nullable=False),
     Column("created_by", String(64), nullable=False, index=True),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
@@ -105,6 +108,8 @@ agent_versions = Table(
     Column("skills", Document, nullable=False),
     Column("limits", Document, nullable=False),
     Column("permissions", Document, nullable=False),
+    Column("sub_agents", Document, nullable=False),
+    Column("mcp_servers", Document, nullable=False),
     Column("created_by", String(64), nullable=False),
     Column("created_at", Timestamp, nullable=False),
 )
@@ -118,6 +123,10 @@ agent_executions = Table(
     Column("agent_version", Integer),
     Column("triggered_by", String(64), nullable=False),
     Column("trigger_type", String(32), nullable=False),
+    Column("parent_id", String(128), index=True),
+    Column("mode", String(16), nullable=False),
+    Column("source_id", String(128)),
+    Column("terms", Document, nullable=False),
     Column("status", String(32), nullable=False),
     Column("waiting_for", String(32)),
     Column("input_data", Document, nullable=False),
@@ -146,11 +155,47 @@ streams = Table(
     Column("id", String(128), primary_key=True),
     Column("tenant_id", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("agent_id", String(64), nullable=False),
+    Column("parent_id", String(128)),
     Column("next_seq", Integer, nullable=False),
     Column("cap", Money),
     Column("reserved", Money, nullable=False),
     Column("settled", Money, nullable=False),
+    Column("overrun", Money, nullable=False),
     Column("created_at", Timestamp, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("subject", String(64), primary_key=True),
+    Column("period", String(16), primary_key=True),
+    Column("scope", String(16), nullable=False),
+    Column("cap", Money, nullable=False),
+    Column("starts", Date, nullable=False),
+    Column("reserved", Money, nullable=False),
+    Column("settled", Money, nullable=False),
+    Column("overrun", Money, nullable=False),
+)
+
+# One row a model call that can cost money: what was set aside, and what it came to (null: under way).
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("stream_id", String(128), primary_key=True),
+    Column("node", String(255), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("made_at", Timestamp, primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("agent_id", String(64), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("cost", Money),
+    Index("ix_reservations_tenant_id_day", "tenant_id", "day"),
 )
 
 nodes = Table(
@@ -256,4 +301,20 @@ approvals = Table(
     Column("note", Text, nullable=False),
     Column("decided_at", Timestamp),
     Index("ix_approvals_tenant_id_created_at", "tenant_id", "created_at"),
+)
+
+mcp_servers = Table(
+    "mcp_servers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("headers", Document, nullable=False),
+    Column("trust", String(16), nullable=False),
+    Column("read_only", Document, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    UniqueConstraint("tenant_id", "name"),
+    Index("ix_mcp_servers_tenant_id_created_at", "tenant_id", "created_at"),
 )

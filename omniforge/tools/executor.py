@@ -3,13 +3,13 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from omniforge.agents.permissions import Action
 from omniforge.agents.runs import ErrorInfo, TokenUsage
-from omniforge.errors import Observation, OmniForgeError, OutcomeUnknown, TryAgain
+from omniforge.errors import CallRefused, Observation, OmniForgeError, OutcomeUnknown, TryAgain
 from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.events import EventBody, ToolAnswered
 from omniforge.journal.journal import Journal
@@ -25,9 +25,17 @@ from omniforge.journal.steps import (
     Step,
     StepKind,
     StepStatus,
-    Tell,
+    is_nested_too_deep,
 )
-from omniforge.tools.protocol import Findable, Tool, ToolCallContext, ToolResult
+from omniforge.tools.protocol import (
+    Casting,
+    Findable,
+    StandIn,
+    Tool,
+    ToolCallContext,
+    ToolResult,
+    WithFiles,
+)
 from omniforge.tools.registry import ToolRegistry
 
 log = logging.getLogger(__name__)
@@ -40,10 +48,11 @@ MAX_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Whether a call may be made; `reason` is what the model is told of a denial."""
+    """Whether a call may be made; `reason` is what the model is told of a denial, of kind `refusal`."""
 
     action: Action
     reason: str = ""
+    refusal: type[CallRefused] = CallRefused
 
 
 class Policy(Protocol):
@@ -68,8 +77,9 @@ class ToolExecutor:
     The calls of one turn run side by side; those that write the workspace go one after another.
     """
 
-    def __init__(self, registry: ToolRegistry) -> None:
-        self.registry = registry
+    def __init__(self, registry: ToolRegistry, casting: Casting | None = None) -> None:
+        """With a casting it is a rehearsal: no call with an effect reaches its tool."""
+        self.registry, self._casting = registry, casting
 
     async def execute(
         self, calls: Sequence[Call], context: ToolCallContext, journal: Journal, policy: Policy
@@ -95,26 +105,29 @@ class ToolExecutor:
         if tool is None:
             name = _plain(call.name)
             known = ", ".join(self.registry.names)
-            request = Request(StepKind.TOOL, name, dict(call.arguments), tell=_telling(name))
-            return request, _refusing(TryAgain(f"There is no tool {name!r}. Known: {known}."))
-        request = Request(StepKind.TOOL, call.name, dict(call.arguments), tell=_telling(call.name))
+            request = Request(StepKind.TOOL, name, dict(call.arguments), tell=_told)
+            return request, _refusing(CallRefused(f"There is no tool {name!r}. Known: {known}."))
+        request = Request(StepKind.TOOL, call.name, dict(call.arguments), tell=_told)
         ruling = policy.ruling(call.name, call.arguments, tool.spec.parameters)
         if (refusal := self._refusal(call, ruling)) is not None:
             return request, _refusing(refusal)
-        effect = _effect(tool, call, context)
-        request = replace(
-            request,
-            effect=effect,
-            question=_question(tool, call, ruling),
-            tell=_telling(call.name, effect),
-        )
+        effect, questions = _effect(tool, call, context), tuple(_questions(tool, call, ruling))
+        if self._casting is not None:
+            is_harmless = effect is None and not questions
+            chosen = self._casting.stand_in(tool, call.arguments, is_harmless=is_harmless)
+            if chosen is not None:
+                held = replace(request, effect=effect, is_held=True)
+                return held, _rehearsing(chosen, self._running(chosen, call, context, None))
+        request = replace(request, effect=effect, questions=questions)
         return request, self._running(tool, call, context, effect)
 
     def _refusal(self, call: Call, ruling: Ruling) -> Observation | None:
         if ruling.action is Action.DENY:
-            return TryAgain(ruling.reason)
+            return ruling.refusal(ruling.reason)
         try:
             self.registry.schema_of(call.name).check(call.arguments)
+        except TryAgain as problem:
+            return CallRefused(problem.message)
         except Observation as problem:
             return problem
         return None
@@ -158,8 +171,17 @@ class ToolExecutor:
                 raise
 
 
+def _class_of(tool: Tool, call: Call) -> EffectClass:
+    """A class that is none, or that a tool cannot say, is the one with which nothing goes wrong."""
+    try:
+        return EffectClass(tool.effect_of(call.arguments))
+    except Exception:
+        log.exception("tool_without_class", extra={"tool": call.name})
+        return EffectClass.ASK
+
+
 def _effect(tool: Tool, call: Call, context: ToolCallContext) -> Effect | None:
-    kind = tool.effect_of(call.arguments)
+    kind = _class_of(tool, call)
     if kind is EffectClass.READ:
         return None
 
@@ -201,7 +223,10 @@ async def _run(tool: Tool, call: Call, context: ToolCallContext) -> Performed:
 
 
 def _answered(answer: Json) -> Performed:
-    return Performed(answer=_capped(answer), usage=TokenUsage(tool_calls=1))
+    workspace = None
+    if isinstance(answer, WithFiles):
+        answer, workspace = answer.answer, answer.workspace
+    return Performed(answer=_capped(answer), usage=TokenUsage(tool_calls=1), workspace=workspace)
 
 
 def _failed(observation: Observation) -> Performed:
@@ -211,7 +236,7 @@ def _failed(observation: Observation) -> Performed:
 
 def _refusing(refusal: Observation) -> Perform:
     async def perform(_: Sending) -> Performed:
-        return _failed(refusal)
+        return replace(_failed(refusal), usage=TokenUsage())
 
     return perform
 
@@ -220,39 +245,47 @@ def _capped(answer: Json) -> Json:
     """The answer, or its beginning when it is too long. What is recorded is what the model sees."""
     text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
     if len(text) <= MAX_RESULT_CHARS:
-        return answer
+        return text if is_nested_too_deep(answer) else answer
     note = f"[cut: the first {MAX_RESULT_CHARS} of {len(text)} characters; ask for less]"
     return f"{text[:MAX_RESULT_CHARS]}\n{note}"
 
 
-def _question(tool: Tool, call: Call, ruling: Ruling) -> Question | None:
-    """What a person has to say before this call: its answer, or leave to make it."""
-    if tool.spec.is_question:
-        return Question("input", str(call.arguments.get("question", "")))
+def _questions(tool: Tool, call: Call, ruling: Ruling) -> Iterator[Question]:
+    """What has to come before this call: leave to make it, a person's answer, another run's end."""
     if ruling.action is Action.ASK:
-        return Question("approval", f"May {call.name} be called?")
-    return None
+        yield Question("approval", f"May {call.name} be called?")
+    match tool.spec.waits_for:
+        case "input":
+            yield Question("input", str(call.arguments.get("question", "")))
+        case "child":
+            yield Question("child", f"Run {call.arguments.get('agent', '')}")
 
 
-def _telling(name: str, effect: Effect | None = None) -> Tell:
+def _rehearsing(chosen: StandIn, perform: Perform) -> Perform:
+    """Nothing was called, so nothing is counted as a call."""
+
+    async def rehearse(sending: Sending) -> Performed:
+        return replace(await perform(sending), origin=chosen.origin, usage=TokenUsage())
+
+    return rehearse
+
+
+def _told(step: Step, seconds: float) -> EventBody:
     """The event that people see of a call."""
-
-    def told(number: int, performed: Performed, seconds: float) -> EventBody:
-        return ToolAnswered(
-            step=number,
-            tool=name,
-            success=performed.error is None,
-            summary=_summary(performed),
-            effect=effect.kind if effect else None,
-            origin=performed.origin,
-            duration_ms=round(seconds * 1000),
-        )
-
-    return told
+    return ToolAnswered(
+        step=step.number,
+        tool=step.name,
+        success=step.error is None,
+        error_code=step.error.code if step.error else None,
+        summary=_summary(step),
+        effect=step.effect_class,
+        origin=step.origin,
+        duration_ms=round(seconds * 1000),
+    )
 
 
-def _summary(performed: Performed) -> str:
-    answer = performed.error.message if performed.error else performed.answer
+def _summary(step: Step) -> str:
+    answer = step.error.message if step.error else step.answer
     text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
     return text if len(text) <= SUMMARY_CHARS else text[: SUMMARY_CHARS - 1] + "…"
 

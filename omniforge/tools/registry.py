@@ -48,8 +48,11 @@ class ToolRegistry:
         return self._tools.get(name)
 
     def schema_of(self, name: str) -> ArgumentSchema:
-        """The compiled schema of a registered tool."""
-        return self._schemas[name]
+        """The compiled schema of a registered tool; compiled anew when its parameters are others now."""
+        parameters, schema = self._tools[name].spec.parameters, self._schemas[name]
+        if schema.parameters is not parameters:
+            schema = self._schemas[name] = ArgumentSchema(name, parameters)
+        return schema
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class ArgumentSchema:
         """Raises:
         ToolInvalid: The parameters are no JSON schema of an object.
         """
+        self.parameters = parameters
         schema = dict(parameters)
         try:
             Draft202012Validator.check_schema(schema)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from omniforge.cli.credentials import find_home, sign_in
-from omniforge.cli.doctor import machine, services
+from omniforge.cli.doctor import machine, models, services
 from omniforge.cli.doctor.check import FAIL, OK, WARN, Check
 from omniforge.errors import OmniForgeError
 from omniforge.settings import Settings, load_settings
@@ -25,7 +25,10 @@ async def examine(
     see(machine.disk(home))
     see(machine.credentials_file(home, is_needed=not (api_url and api_key)))
     await _stores(see, settings)
-    see(await services.model(settings))
+    see(await _sandbox(settings))
+    for check in await _mcp_servers(settings):
+        see(check)
+    see(await models.model(settings))
     reached = await _platform(see, api_url, api_key)
     see(await services.temporal(temporal_address, reached))
 
@@ -48,6 +51,19 @@ async def _stores(see: See, settings: Settings) -> None:
     see(checked)
     if checked.state == OK:
         see(await storing.storage(settings))
+
+
+async def _sandbox(settings: Settings) -> Check:
+    # Few commands need it, and it takes a while to load.
+    from omniforge.cli.doctor import sandboxing
+
+    return await sandboxing.sandbox(settings)
+
+
+async def _mcp_servers(settings: Settings) -> list[Check]:
+    from omniforge.cli.doctor import mcp_servers
+
+    return await mcp_servers.of_file(settings)
 
 
 async def _platform(see: See, api_url: str | None, api_key: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""What answers over the network: the API, Temporal, the model's provider."""
+"""What answers over the network: the API and Temporal."""
 
 import asyncio
 from datetime import timedelta
@@ -16,7 +16,6 @@ from omniforge.errors import OmniForgeError, Unauthenticated
 
 if TYPE_CHECKING:
     from omniforge.cli.credentials import SignIn
-    from omniforge.settings import Settings
 
 _TIMEOUT = 5.0
 
@@ -25,8 +24,6 @@ _CLOCK_TOLERANCE = timedelta(seconds=10)
 
 # A run that nobody has taken up by then waits for a worker.
 _TAKEN_UP_WITHIN = timedelta(seconds=15)
-
-_ANTHROPIC = "https://api.anthropic.com"
 
 
 async def api(known: "SignIn") -> tuple[list[Check], bool]:
@@ -112,30 +109,3 @@ def _no_temporal(address: str, reason: str, api_reaches_it: bool) -> Check:
         return Check("Temporal", OK, f"not at {address} from here, but the API reaches its own")
     advice = "Start it with `make up`, or set TEMPORAL_ADDRESS to the server's address."
     return Check("Temporal", FAIL, f"{address} does not answer: {reason}", advice)
-
-
-async def model(settings: "Settings") -> Check:
-    if settings.provider == "offline":
-        found = "offline: follows numbered steps, understands nothing"
-        return Check("Model", OK, f"{found} (set ANTHROPIC_API_KEY for a real one)")
-    key = settings.anthropic_api_key
-    if key is None:
-        advice = "Set ANTHROPIC_API_KEY, or OMNIFORGE_LLM_PROVIDER=offline."
-        return Check("Model", FAIL, "anthropic is chosen and there is no key", advice)
-    address = (settings.anthropic_base_url or _ANTHROPIC).rstrip("/")
-    return await _anthropic(address, key.get_secret_value())
-
-
-async def _anthropic(address: str, key: str) -> Check:
-    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    try:
-        async with httpx2.AsyncClient(timeout=_TIMEOUT, headers=headers) as http:
-            status = (await http.get(f"{address}/v1/models", params={"limit": 1})).status_code
-    except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
-        found = f"{address} does not answer: {error or type(error).__name__}"
-        return Check("Model", WARN, found, "Check the network, or ANTHROPIC_BASE_URL.")
-    if status in (401, 403):
-        return Check("Model", FAIL, "anthropic does not accept the key", "Set another one.")
-    if status != 200:
-        return Check("Model", WARN, f"{address} answered {status}; the key could not be checked")
-    return Check("Model", OK, "anthropic, and the key is accepted")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omniforge.errors import GaveUp
-from omniforge.journal.steps import Json
+from omniforge.journal.steps import EffectClass, Json
 from omniforge.tools.functions import FunctionTool
 from omniforge.tools.parameters import parameters, text
 from omniforge.tools.protocol import Tool, ToolCallContext, ToolSpec
@@ -19,7 +19,8 @@ _SPEC = ToolSpec(
         required=("question",),
         question=text("One question that can be answered without knowing this conversation."),
     ),
-    is_question=True,
+    waits_for="input",
+    effect=EffectClass.READ,
 )
 
 

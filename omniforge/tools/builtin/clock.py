@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from omniforge import clock
 from omniforge.errors import TryAgain
-from omniforge.journal.steps import Json
+from omniforge.journal.steps import EffectClass, Json
 from omniforge.tools.functions import FunctionTool
 from omniforge.tools.parameters import parameters, text
 from omniforge.tools.protocol import Tool, ToolCallContext, ToolSpec
@@ -22,6 +22,7 @@ _SPEC = ToolSpec(
     parameters=parameters(
         timezone=text("An IANA time zone such as 'Europe/Berlin'. Without it: UTC.")
     ),
+    effect=EffectClass.READ,
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omniforge.errors import TryAgain
-from omniforge.journal.steps import Json
+from omniforge.journal.steps import EffectClass, Json
 from omniforge.tools.content import binary_kind, decode
 from omniforge.tools.functions import FunctionTool
 from omniforge.tools.parameters import parameters, text, whole
@@ -30,6 +30,8 @@ _READ = ToolSpec(
         offset=whole("First line to read, counted from 1.", 1, 10_000_000),
         limit=whole(f"How many lines at most; {DEFAULT_LINES} unless told.", 1, 5_000),
     ),
+    is_outside=True,
+    effect=EffectClass.READ,
 )
 _WRITE = ToolSpec(
     name="write_file",
@@ -44,17 +46,20 @@ _WRITE = ToolSpec(
         mode=text("overwrite (the default) or append.", enum=["overwrite", "append"]),
     ),
     writes_workspace=True,
+    effect=EffectClass.READ,
 )
 _LIST = ToolSpec(
     name="list_files",
     description="List the files of the workspace with their sizes in bytes.",
     parameters=parameters(folder=text("Only files in this folder and the ones below it.")),
+    effect=EffectClass.READ,
 )
 _DELETE = ToolSpec(
     name="delete_file",
     description="Delete one file of the workspace. Folders cannot be deleted.",
     parameters=parameters(required=["path"], path=text(_PATH)),
     writes_workspace=True,
+    effect=EffectClass.READ,
 )
 
 

@@ -58,6 +58,8 @@ class HttpGet:
             ),
             parameters=parameters(required=["url"], url=_URL, query=_QUERY, headers=_HEADERS),
             timeout=timeout,
+            is_outside=True,
+            effect=EffectClass.READ,
         )
 
     def effect_of(self, arguments: Mapping[str, Any]) -> EffectClass:
@@ -118,6 +120,7 @@ class HttpPost:
             effect=EffectClass.ASK,
             timeout=timeout,
             key_lifetime=KEY_LIFETIME,
+            is_outside=True,
         )
 
     def effect_of(self, arguments: Mapping[str, Any]) -> EffectClass:
@@ -130,6 +133,18 @@ class HttpPost:
             answer = await exchange(destination, outgoing, _patience(self.spec))
         _refuse_unless_accepted(destination, answer, self.effect_of(arguments))
         return _told(destination, answer)
+
+    async def rehearse(self, arguments: Mapping[str, Any], context: ToolCallContext) -> Json:
+        """As if the service had taken it. Not even the host's name is looked up."""
+        _outgoing(arguments, context.effect_id)
+        return {
+            "status": 200,
+            "url": _address(arguments),
+            "content_type": "",
+            "body": None,
+            "truncated": False,
+            "note": "This is a dry run: nothing was sent, and nobody knows what the service would say.",
+        }
 
 
 async def _fetch(destination: Destination, headers: Mapping[str, str], seconds: float) -> Answer:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from omniforge.journal.steps import EffectClass
 from omniforge.tools.parameters import Schema, described, parameters, several, text, whole
 from omniforge.tools.protocol import ToolSpec
 from omniforge.tools.tables.filters import Op
@@ -90,6 +91,8 @@ COLUMNS = ToolSpec(
         ),
     ),
     timeout=_TIMEOUT,
+    is_outside=True,
+    effect=EffectClass.READ,
 )
 READ = ToolSpec(
     name="table_read",
@@ -103,6 +106,8 @@ READ = ToolSpec(
         limit=whole("How many rows to show; 10 unless told.", 0, PREVIEW_ROWS),
     ),
     timeout=_TIMEOUT,
+    is_outside=True,
+    effect=EffectClass.READ,
 )
 QUERY = ToolSpec(
     name="table_query",
@@ -126,6 +131,8 @@ QUERY = ToolSpec(
     ),
     writes_workspace=True,
     timeout=_TIMEOUT,
+    is_outside=True,
+    effect=EffectClass.READ,
 )
 GROUP = ToolSpec(
     name="table_group",
@@ -148,6 +155,8 @@ GROUP = ToolSpec(
     ),
     writes_workspace=True,
     timeout=_TIMEOUT,
+    is_outside=True,
+    effect=EffectClass.READ,
 )
 JOIN = ToolSpec(
     name="table_join",
@@ -181,6 +190,8 @@ JOIN = ToolSpec(
     ),
     writes_workspace=True,
     timeout=_TIMEOUT,
+    is_outside=True,
+    effect=EffectClass.READ,
 )
 MARKDOWN = ToolSpec(
     name="table_markdown",
@@ -195,4 +206,6 @@ MARKDOWN = ToolSpec(
         limit=whole("How many rows at most; 50 unless told.", 1, 1_000),
     ),
     timeout=_TIMEOUT,
+    is_outside=True,
+    effect=EffectClass.READ,
 )

@@ -39,6 +39,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_approvals_execution_id'), ['execution_id'], unique=False)
         batch_op.create_index('ix_approvals_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
 
+    op.create_table('budgets',
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.String(length=64), nullable=False),
+    sa.Column('period', sa.String(length=16), nullable=False),
+    sa.Column('scope', sa.String(length=16), nullable=False),
+    sa.Column('cap', Money(), nullable=False),
+    sa.Column('starts', sa.Date(), nullable=False),
+    sa.Column('reserved', Money(), nullable=False),
+    sa.Column('settled', Money(), nullable=False),
+    sa.Column('overrun', Money(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'subject', 'period', name=op.f('pk_budgets'))
+    )
     op.create_table('events',
     sa.Column('stream_id', sa.String(length=128), nullable=False),
     sa.Column('seq', sa.Integer(), nullable=False),
@@ -92,6 +104,23 @@ def upgrade() -> None:
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_platform_marks'))
     )
+    op.create_table('reservations',
+    sa.Column('stream_id', sa.String(length=128), nullable=False),
+    sa.Column('node', sa.String(length=255), nullable=False),
+    sa.Column('generation', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('made_at', Timestamp(), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('agent_id', sa.String(length=64), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('amount', Money(), nullable=False),
+    sa.Column('cost', Money(), nullable=True),
+    sa.PrimaryKeyConstraint('stream_id', 'node', 'generation', 'number', 'made_at', name=op.f('pk_reservations'))
+    )
+    with op.batch_alter_table('reservations', schema=None) as batch_op:
+        batch_op.create_index('ix_reservations_tenant_id_day', ['tenant_id', 'day'], unique=False)
+
     op.create_table('steps',
     sa.Column('stream_id', sa.String(length=128), nullable=False),
     sa.Column('node', sa.String(length=255), nullable=False),
@@ -127,10 +156,14 @@ def upgrade() -> None:
     sa.Column('id', sa.String(length=128), nullable=False),
     sa.Column('tenant_id', sa.String(length=64), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('agent_id', sa.String(length=64), nullable=False),
+    sa.Column('parent_id', sa.String(length=128), nullable=True),
     sa.Column('next_seq', sa.Integer(), nullable=False),
     sa.Column('cap', Money(), nullable=True),
     sa.Column('reserved', Money(), nullable=False),
     sa.Column('settled', Money(), nullable=False),
+    sa.Column('overrun', Money(), nullable=False),
     sa.Column('created_at', Timestamp(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_streams'))
     )
@@ -159,6 +192,8 @@ def upgrade() -> None:
     sa.Column('integrations', Document, nullable=False),
     sa.Column('limits', Document, nullable=False),
     sa.Column('permissions', Document, nullable=False),
+    sa.Column('sub_agents', Document, nullable=False),
+    sa.Column('mcp_servers', Document, nullable=False),
     sa.Column('created_by', sa.String(length=64), nullable=False),
     sa.Column('created_at', Timestamp(), nullable=False),
     sa.Column('updated_at', Timestamp(), nullable=False),
@@ -189,6 +224,23 @@ def upgrade() -> None:
     with op.batch_alter_table('api_keys', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_api_keys_tenant_id'), ['tenant_id'], unique=False)
 
+    op.create_table('mcp_servers',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=32), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('headers', Document, nullable=False),
+    sa.Column('trust', sa.String(length=16), nullable=False),
+    sa.Column('read_only', Document, nullable=False),
+    sa.Column('created_by', sa.String(length=64), nullable=False),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_mcp_servers_tenant_id_tenants')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_mcp_servers')),
+    sa.UniqueConstraint('tenant_id', 'name', name=op.f('uq_mcp_servers_tenant_id_name'))
+    )
+    with op.batch_alter_table('mcp_servers', schema=None) as batch_op:
+        batch_op.create_index('ix_mcp_servers_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
+
     op.create_table('memberships',
     sa.Column('tenant_id', sa.String(length=64), nullable=False),
     sa.Column('user_id', sa.String(length=64), nullable=False),
@@ -204,6 +256,10 @@ def upgrade() -> None:
     sa.Column('agent_version', sa.Integer(), nullable=True),
     sa.Column('triggered_by', sa.String(length=64), nullable=False),
     sa.Column('trigger_type', sa.String(length=32), nullable=False),
+    sa.Column('parent_id', sa.String(length=128), nullable=True),
+    sa.Column('mode', sa.String(length=16), nullable=False),
+    sa.Column('source_id', sa.String(length=128), nullable=True),
+    sa.Column('terms', Document, nullable=False),
     sa.Column('status', sa.String(length=32), nullable=False),
     sa.Column('waiting_for', sa.String(length=32), nullable=True),
     sa.Column('input_data', Document, nullable=False),
@@ -226,6 +282,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('agent_executions', schema=None) as batch_op:
         batch_op.create_index('ix_agent_executions_agent_id_created_at', ['agent_id', 'created_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_agent_executions_parent_id'), ['parent_id'], unique=False)
         batch_op.create_index('ix_agent_executions_status_created_at', ['status', 'created_at'], unique=False)
         batch_op.create_index('ix_agent_executions_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
 
@@ -236,6 +293,8 @@ def upgrade() -> None:
     sa.Column('skills', Document, nullable=False),
     sa.Column('limits', Document, nullable=False),
     sa.Column('permissions', Document, nullable=False),
+    sa.Column('sub_agents', Document, nullable=False),
+    sa.Column('mcp_servers', Document, nullable=False),
     sa.Column('created_by', sa.String(length=64), nullable=False),
     sa.Column('created_at', Timestamp(), nullable=False),
     sa.ForeignKeyConstraint(['agent_id'], ['agent_configs.id'], name=op.f('fk_agent_versions_agent_id_agent_configs')),
@@ -250,10 +309,15 @@ def downgrade() -> None:
     with op.batch_alter_table('agent_executions', schema=None) as batch_op:
         batch_op.drop_index('ix_agent_executions_tenant_id_created_at')
         batch_op.drop_index('ix_agent_executions_status_created_at')
+        batch_op.drop_index(batch_op.f('ix_agent_executions_parent_id'))
         batch_op.drop_index('ix_agent_executions_agent_id_created_at')
 
     op.drop_table('agent_executions')
     op.drop_table('memberships')
+    with op.batch_alter_table('mcp_servers', schema=None) as batch_op:
+        batch_op.drop_index('ix_mcp_servers_tenant_id_created_at')
+
+    op.drop_table('mcp_servers')
     with op.batch_alter_table('api_keys', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_api_keys_tenant_id'))
 
@@ -268,6 +332,10 @@ def downgrade() -> None:
     op.drop_table('tenants')
     op.drop_table('streams')
     op.drop_table('steps')
+    with op.batch_alter_table('reservations', schema=None) as batch_op:
+        batch_op.drop_index('ix_reservations_tenant_id_day')
+
+    op.drop_table('reservations')
     op.drop_table('platform_marks')
     op.drop_table('nodes')
     with op.batch_alter_table('inbox', schema=None) as batch_op:
@@ -275,6 +343,7 @@ def downgrade() -> None:
 
     op.drop_table('inbox')
     op.drop_table('events')
+    op.drop_table('budgets')
     with op.batch_alter_table('approvals', schema=None) as batch_op:
         batch_op.drop_index('ix_approvals_tenant_id_created_at')
         batch_op.drop_index(batch_op.f('ix_approvals_execution_id'))

@@ -1,0 +1,1 @@
+"""The turns of one skill, and what keeps them within bounds."""

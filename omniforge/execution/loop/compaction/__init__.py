@@ -1,0 +1,1 @@
+"""Notes that take the place of older turns."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from omniforge.execution import reasoning
+from omniforge.execution.model_call import asking
 from omniforge.journal import journal
 from tests.execution.making import Bench
 
@@ -17,4 +17,4 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "RESEND_PAUSE", 0.001)
-    monkeypatch.setattr(reasoning, "_pause", lambda error, attempt: 0.001)
+    monkeypatch.setattr(asking, "_pause", lambda error, attempt: 0.001)

@@ -12,7 +12,7 @@ from omniforge.execution.events import ExecutionResult
 from omniforge.execution.factory import ExecutorFactory
 from omniforge.journal.journal import Journal, never
 from omniforge.journal.memory import MemoryBlobs, MemoryJournalStore
-from omniforge.journal.steps import EffectClass, Fence, NodeKey
+from omniforge.journal.steps import EffectClass, Fence, NodeKey, Step
 from omniforge.llm.protocol import Completion, Message
 from omniforge.skills.document import Skill
 from omniforge.tools.functions import FunctionTool
@@ -78,7 +78,16 @@ def writing(name: str, then: Exception | None = None) -> Tool:
             raise then
         return "written"
 
-    return FunctionTool(ToolSpec(name, "Writes.", ANY_TEXT, writes_workspace=True), run)
+    return FunctionTool(
+        ToolSpec(
+            name,
+            "Writes.",
+            ANY_TEXT,
+            writes_workspace=True,
+            effect=EffectClass.READ,
+        ),
+        run,
+    )
 
 
 class Bench:
@@ -125,8 +134,13 @@ class Bench:
     @property
     def steps(self) -> list[tuple[str, str]]:
         """(name, status) of the steps on record."""
+        return [(step.name, step.status) for step in self.recorded]
+
+    @property
+    def recorded(self) -> list[Step]:
+        """The steps on record, in order."""
         recorded = self.store._nodes[KEY].steps
-        return [(recorded[number].name, recorded[number].status) for number in sorted(recorded)]
+        return [recorded[number] for number in sorted(recorded)]
 
     def observed(self) -> list[str]:
         """What the model was told of its calls, in its last question."""

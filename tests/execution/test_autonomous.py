@@ -75,7 +75,7 @@ async def test_execute_sync_returns_the_result_with_usage_and_cost(bench: Bench)
     assert (result.success, result.output) == (True, {"total": 3})
     assert (result.usage.input_tokens, result.usage.model_calls) == (15, 2)
     assert result.usage.tool_calls == 1
-    assert str(result.cost) == "0.030"
+    assert str(result.cost) == "0.03"
 
 
 @requirement("RAC-1")

@@ -17,7 +17,8 @@ from omniforge.errors import (
     OmniForgeError,
 )
 from omniforge.execution.events import Ending
-from omniforge.execution.reasoning import LONGEST_PAUSE, MODEL_TRIES, ReasoningEngine, _pause
+from omniforge.execution.model_call.asking import LONGEST_PAUSE, MODEL_TRIES, _pause
+from omniforge.execution.model_call.reasoning import ReasoningEngine
 from omniforge.journal.events import ModelAnswered
 from omniforge.llm.protocol import Author, Completion, OnDelta, StopReason, Turn
 from omniforge.llm.react import ReActLLM
@@ -70,6 +71,27 @@ async def test_a_refusal_is_not_tried_again(bench: Bench, error: OmniForgeError)
     assert result.error is not None
     assert (bench.asked, result.error.code) == (1, error.code)
     assert bench.told[-1] == "skill_failed"
+
+
+@requirement("RAC-2")
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModelRateLimited("429"), "let no more calls through, also after several tries. 429"),
+        (ModelUnreachable("cut"), "No connection to the model held, also after several tries. cut"),
+        (ModelRefused("no"), "The model declined to do this. no"),
+        (ModelAuthFailed("401"), "The model cannot be used with the key it was given. 401"),
+    ],
+)
+async def test_people_are_told_in_words_what_failed(
+    bench: Bench, error: OmniForgeError, words: str
+) -> None:
+    bench.model.decides(lambda _: error)
+
+    result = await bench.run()
+
+    assert result.error is not None
+    assert words in result.error.message
 
 
 async def test_what_was_said_before_the_failure_is_kept(bench: Bench) -> None:
@@ -264,6 +286,9 @@ class _TextOnly:
 
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
         return Decimal(0)
+
+    def window(self, model: str) -> int | None:
+        return None
 
     async def aclose(self) -> None:
         return None

@@ -1,8 +1,11 @@
 """What a model is told, and what its last words are as data."""
 
+from dataclasses import replace
+
 import pytest
 
-from omniforge.execution.prompt import output_of, system_prompt
+from omniforge.execution.loop.answers import output_of
+from omniforge.execution.loop.prompt import Brief
 
 
 @pytest.mark.parametrize(
@@ -32,13 +35,23 @@ def test_a_final_answer_is_its_json_object_or_the_text(answer: str, output: obje
     assert output_of(answer) == output
 
 
-def test_a_skill_without_files_is_told_of_none() -> None:
-    prompt = system_prompt("report", "Sum up.", "", 5)
+BRIEF = Brief(name="report", body="Sum up.", max_iterations=5, mark="c0ffee")
+
+
+def test_a_skill_is_told_its_text_its_limit_and_what_frames_text_from_outside() -> None:
+    prompt = BRIEF.prompt()
 
     assert "read_skill_file" not in prompt
+    assert "load_skill" not in prompt
     assert "Sum up." in prompt
     assert "at most 5 turns" in prompt
+    assert "`</outside-c0ffee>`" in prompt
 
 
-def test_a_skill_with_files_is_told_how_to_read_them() -> None:
-    assert "`read_skill_file`" in system_prompt("report", "Sum up.", "- references/a.md", 5)
+def test_what_a_skill_has_besides_is_told_where_it_is() -> None:
+    more = replace(BRIEF, files="- references/a.md", catalogue="- tone: How we write.")
+    prompt = replace(more, output_schema={"type": "object"}).prompt()
+
+    assert "`read_skill_file`" in prompt
+    assert "- tone: How we write." in prompt
+    assert prompt.index("</skill>") < prompt.index('{"type": "object"}')

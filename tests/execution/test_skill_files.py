@@ -29,8 +29,8 @@ async def test_a_skill_reads_its_supporting_files(bench: Bench) -> None:
     told = bench.observed()
     assert told[0] == "Grüße"
     assert (
-        "has no file 'references/from.md'. It has: SKILL.md, logo.png, references/form.md"
-        in told[1]
+        "has no file 'references/from.md'. Did you mean 'references/form.md'?"
+        " It has: SKILL.md, logo.png, references/form.md" in told[1]
     )
     assert told[2] == "logo.png is not text."
 

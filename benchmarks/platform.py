@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from benchmarks.runs import create_agent, skill
 from dev.platform import Platform
-from workflows.wire import run_workflow_id
+from workflows.attributes import run_workflow_id
 
 PATIENCE = 60.0
 
@@ -36,17 +36,20 @@ def help_seconds() -> float:
     return min(times)
 
 
-async def history_kb(platform: Platform, api: httpx2.AsyncClient, temporal: Client) -> float:
-    """The history of a run with 100 model calls and a transcript of over 100,000 tokens.
+async def history_kb(
+    platform: Platform, api: httpx2.AsyncClient, temporal: Client, calls: int = 100
+) -> float:
+    """The history of a run with that many model calls and over 1,000 tokens of transcript for each.
 
-    Each call appends 4,000 characters to a file, so both the call and its text pass the model again.
+    Each call writes 2,700 characters into a file, so both the call and its text pass the model again.
     """
-    line = "word " * 800
-    calls = "\n".join(
-        f'{n}. Note: `write_file {{"path": "{n}.txt", "content": "{line}"}}`' for n in range(1, 100)
+    line = "word " * 540
+    steps = "\n".join(
+        f'{n}. Note: `write_file {{"path": "{n % 90}.txt", "content": "{line}"}}`'
+        for n in range(1, calls)
     )
     agent = await create_agent(
-        api, skill("long", 1, f"{calls}\n100. Answer: done"), limits={"max_iterations": 200}
+        api, skill("long", 1, f"{steps}\n{calls}. Answer: done"), limits={"max_iterations": 500}
     )
     execution = await _start(api, agent)
     run = await _ended(api, execution)

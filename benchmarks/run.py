@@ -18,7 +18,8 @@ from typing import Any
 import httpx2
 from temporalio.client import Client
 
-from benchmarks.journal import measure_journal
+from benchmarks.journal import measure_journal, postgres
+from benchmarks.memory import long_skill_mb
 from benchmarks.platform import (
     help_seconds,
     history_kb,
@@ -27,6 +28,7 @@ from benchmarks.platform import (
     resident_mb,
 )
 from benchmarks.runs import Latency, create_agent, latencies, our_start, rate, raw_start, skill
+from benchmarks.sandbox import sandbox_ms
 from dev.platform import Platform
 from omniforge.settings import Settings
 from workflows.wire import connect
@@ -55,14 +57,37 @@ async def bench(home: Path) -> dict[str, Any]:
             found["worker after that, MB"] = resident_mb(platform.pid("worker"))
             history = await history_kb(platform, api, temporal)
             found["history of 100 model calls, KB (target: under 100)"] = history
+            history = await history_kb(platform, api, temporal, 300)
+            found["history of 300 model calls, KB (target: under 200)"] = history
             for part in ("worker", "api"):
                 seconds = await recovery_seconds(platform, api, part)
                 found[f"next step after SIGKILL of {part}, s (target: under 10)"] = seconds
             outage = await outage_seconds(platform, api)
             found["end of the run after SIGKILL of temporal, s"] = outage
-    journal, bare = await measure_journal(f"sqlite:///{home / 'journal.db'}", home / "blobs")
-    found |= {"journalled step on SQLite, ms": journal, "bare row on SQLite, ms": bare}
+    found |= await _journals(home)
+    found |= await sandbox_ms(home / "scripts")
+    growth = await long_skill_mb(home / "memory")
+    found |= {
+        f"skill of 300 calls, {name}, MB (target: under 100)": mb for name, mb in growth.items()
+    }
     found["omniforge --help, s (target: under 0.4)"] = help_seconds()
+    return found
+
+
+async def _journals(home: Path) -> dict[str, float]:
+    found = {}
+    with postgres(home / "postgres") as url:
+        urls = {"SQLite": f"sqlite:///{home / 'journal.db'}", "PostgreSQL": url}
+        for name, database in urls.items():
+            if database is None:
+                print(f"{name} is left out: its wheel is not installed.")
+                continue
+            costs = await measure_journal(database, home / "blobs")
+            found |= {
+                f"journalled step on {name}, ms (target: at most 2)": costs.step,
+                f"paid model call on {name}, two commits, ms": costs.paid_call,
+                f"bare row on {name}, ms": costs.bare_row,
+            }
     return found
 
 

@@ -12,7 +12,7 @@ import httpx2
 from temporalio.client import Client
 
 from benchmarks.raw import PAYLOAD, QUEUE, RawRun
-from workflows.wire import run_workflow_id
+from workflows.attributes import run_workflow_id
 
 Start = Callable[[], Awaitable[str]]
 """Starts one run and gives its workflow id as soon as the run is accepted."""

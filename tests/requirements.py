@@ -47,7 +47,9 @@ BUILDING = {
         "The builder writes standard SKILL.md files; a broken one is tried again, never saved.",
         NO_BUILDER,
     ),
-    "FR-5": not_yet("An agent can be tried out before it is switched on.", "no dry run yet"),
+    "FR-5": proven(
+        "An agent can be tried out before it is switched on: what it would send is held and shown."
+    ),
     "FR-6": proven("What an agent is lives in the database; a SKILL.md that says it is refused."),
     "BLD-1": not_yet(
         "A conversation moves through its phases and makes no other move.", NO_BUILDER
@@ -74,20 +76,18 @@ SKILLS = {
         "Skills of the standard are read, checked and written, and findings say where."
     ),
     "SKL-2": proven("A name is looked up nearest first: agent, tenant, public, global."),
-    "SKL-3": not_yet(
-        "A model sees a catalogue, then a body, then single files, and keeps bodies when compacted.",
-        "files are read on demand, but there is no catalogue and no compaction",
+    "SKL-3": proven(
+        "A model sees a catalogue, then a body, then single files, and keeps bodies when compacted."
     ),
     "SKL-4": proven("A body is prepared in order: commands, placeholders, then its list of files."),
     "SKL-5": proven("What allowed-tools leaves out is neither offered nor carried out."),
-    "SKL-6": not_yet("A skill's scripts run in a sandbox with limits only.", "no sandbox yet"),
+    "SKL-6": proven("A skill's scripts run in a sandbox with limits only."),
     "SKL-7": proven("A run works from the bytes it pinned, whatever is edited meanwhile."),
     "SKL-8": proven("The documented classes for skills keep their names and do what they say."),
     "TOOL-1": proven("Arguments are checked, calls are limited, errors tell a model what to mend."),
-    "TOOL-2": not_yet("The tools of any MCP server can be used.", "no MCP client yet"),
-    "TOOL-3": partly(
-        "Files, HTTP, tables and the time are built-in tools with limits.",
-        "scripts of skills and sub-agents",
+    "TOOL-2": proven("The tools of any MCP server can be used."),
+    "TOOL-3": proven(
+        "Files, HTTP, tables, time, scripts and other agents are built-in tools with limits."
     ),
 }
 
@@ -102,43 +102,36 @@ RUNNING = {
         "The engine runs an agent or one skill and tells of each skill's beginning and end."
     ),
     "EXE-2": proven("A run's row tells its status, its skills' results, usage, cost and error."),
-    "EXE-3": not_yet("A test runner gives dry runs and integration tests.", "no dry run yet"),
+    "EXE-3": proven("A test runner gives dry runs and integration tests."),
     "EXE-4": proven("A skill that runs out of time ends in order and keeps what it has."),
     "RAC-1": proven("The executor tells what happens and ends with answer, usage and cost."),
     "RAC-2": proven("The loop ends on an answer or at a limit, and keeps what there is by then."),
     "RAC-3": proven(
         "Failures of models and tools are retried, told to the model, or end the skill."
     ),
-    "RAC-4": partly(
-        "Models call tools natively, or as JSON text where they cannot.",
-        "questions to a person in the middle of a skill",
-    ),
-    "RAC-5": not_yet("A conversation is compacted before the window is full.", "not built"),
+    "RAC-4": proven("Models call tools natively or as JSON text, and a skill can ask a person."),
+    "RAC-5": proven("A conversation is compacted before the window is full."),
     "DUR-1": proven(
         "Any process may be killed at any moment: no run and no recorded step is lost."
     ),
     "DUR-2": proven("An effect is sent once, or sent again safely, or a person is asked."),
     "DUR-3": partly("A run can be cancelled, and its skills end at once.", "pause, resume, steer"),
     "DUR-4": partly(
-        "A person decides an effect in doubt, once, and the run waits without a worker.",
-        "approval before a call, edits, reminders",
+        "A person allows a call or decides an effect in doubt, once; the run waits without a worker.",
+        "edited arguments, asking back, reminders, and what becomes of no answer",
     ),
-    "DUR-5": not_yet("A run can be replayed without a network, and forked.", "not built"),
+    "DUR-5": proven("A run can be replayed without a network, and forked."),
     "DUR-6": partly(
         "A deploy breaks no run under way.",
         "histories recorded by earlier versions, and worker versioning",
     ),
-    "BUD-1": partly(
-        "Prices by model, date, tier and cache give each step and run its cost.",
-        "costs by agent and tenant",
+    "BUD-1": proven(
+        "Prices by model, date, tier and cache give each step, run, agent and workspace its cost."
     ),
-    "BUD-2": partly(
-        "A call is paid for before it is made, and no run passes its cap.",
-        "caps of agents, users, tenants and days",
-    ),
+    "BUD-2": proven("A call is paid for before it is made, and no cap of any level is passed."),
     "BUD-3": not_yet("Over budget, a person is asked and a program is told.", "not built"),
     "BUD-4": not_yet("A run and a month are estimated beforehand.", "not built"),
-    "DRY-1": not_yet("A dry run holds every write and labels every answer.", "not built"),
+    "DRY-1": proven("A dry run holds every write and labels every answer."),
     "PAR-1": proven("Results of parallel skills are joined by id; usage and cost are added up."),
     "NFR-2": not_yet(
         "Of a mixed suite with faults, more than 95 in 100 runs succeed.", "not measured"
@@ -157,7 +150,7 @@ RUNTIMES = {
     "ENG-6": not_yet("Runs follow a strategy that is chosen by rules.", NO_ENGINE_FACADE),
     "ENG-7": not_yet("An MCP server starts, shows, and stops runs.", "no MCP server yet"),
     "ENG-8": not_yet("A workflow's history knows its records, cost and tokens.", NO_ENGINE_FACADE),
-    "ENG-9": not_yet("A model's programs compose tools in a sandbox.", "no sandbox yet"),
+    "ENG-9": not_yet("A model's programs compose tools in a sandbox.", "not built"),
     "ENG-10": not_yet("The engine executes, and tells its runtimes and spend.", NO_ENGINE_FACADE),
     "SDK-1": not_yet("An agent in Python code runs, is tested and is deployed.", "not built"),
     "SDK-2": proven("The client lists, runs and watches agents, and raises typed errors."),
@@ -205,7 +198,9 @@ QUALITY = {
         "The compose file brings up PostgreSQL, Temporal, API and worker.",
         "a start of it in a test",
     ),
-    "STA-1": proven("An agent's usage figures are counted from its runs."),
+    "STA-1": proven(
+        "An agent's usage figures are counted from its runs, without tests, replays and forks."
+    ),
     "CFG-1": not_yet("The documented settings are read under our prefix.", NO_INTEGRATIONS),
     "OPS-3": proven("`omniforge doctor` and every start say what is wrong and what to do."),
     "NFR-3": not_yet("Coverage stays above its floors.", "the floors are not set yet"),

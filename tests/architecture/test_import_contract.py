@@ -23,6 +23,10 @@ PLANTED = {
         "activities/payloads.py",
         "import sqlalchemy",
     ),
+    "Only workers hold sessions with MCP servers, and the SDK loads when one begins": (
+        "omniforge/tools/mcp/source.py",
+        "import omniforge.tools.mcp.web",
+    ),
     "The core knows no framework": ("omniforge/journal/steps.py", "import sqlalchemy"),
     "The library never sees FastAPI or Temporal": ("omniforge/clock.py", "import temporalio"),
     "The API starts workflows and never calls an activity": (

@@ -14,6 +14,8 @@ _.created_by
 _.decided_at
 _.error_skill
 _.skill_results
+_.overrun_usd
+_.starts_on
 
 # Values of stored words; rows and requests hold them.
 _.SCHEDULED
@@ -47,6 +49,8 @@ _._skill_started
 _._skill_resumed
 _._model_answered
 _._tool_answered
+_._conversation_compacted
+_._tools_left_out
 _._skill_completed
 _._skill_failed
 _._skill_waiting
@@ -67,4 +71,9 @@ _.retry_policy
 
 # Named in annotations that are text.
 AsyncMessageStream
+ContentBlock
+TransportStreams
 ParsedMessageStreamEvent
+ChatCompletionChunk
+ChoiceDeltaToolCall
+ResponseStreamEvent

@@ -102,11 +102,38 @@ def _anthropic(wire: Wire) -> dict[str, str]:
     return {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": wire.url}
 
 
+@requirement("OPS-3")
+@pytest.mark.parametrize(("status", "state"), [(200, "ok"), (401, "fail"), (404, "warn")])
+async def test_a_server_of_the_other_kind_is_tried_too(
+    alone: CommandLine, status: int, state: str
+) -> None:
+    async with wire_server() as wire:
+        wire.says(answers({}, status))
+        own = {"OPENAI_BASE_URL": f"{wire.url}/v1", "OMNIFORGE_LLM_MODEL": "llama3.2"}
+        said = await alone("doctor", "--json", OPENAI_API_KEY=KEY, **own)
+
+    assert checks(said)["Model"]["state"] == state
+    assert wire.received[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in said.out + said.err
+
+
+async def test_a_server_without_a_model_named_is_a_warning(alone: CommandLine) -> None:
+    chosen = {"OMNIFORGE_LLM_PROVIDER": "openai", "OPENAI_BASE_URL": "http://localhost:9/v1"}
+    said = await alone("doctor", "--json", **chosen)
+
+    assert checks(said)["Model"]["state"] == "warn"
+    assert "OMNIFORGE_LLM_MODEL" in checks(said)["Model"]["advice"]
+
+
 async def test_a_model_without_its_key_fails(alone: CommandLine) -> None:
     said = await alone("doctor", "--json", OMNIFORGE_LLM_PROVIDER="anthropic")
 
     assert checks(said)["Model"]["state"] == "fail"
     assert "ANTHROPIC_API_KEY" in checks(said)["Model"]["advice"]
+
+    said = await alone("doctor", "--json", OMNIFORGE_LLM_PROVIDER="openai")
+
+    assert "OPENAI_API_KEY" in checks(said)["Model"]["advice"]
 
 
 async def test_a_setting_that_cannot_be_used_is_named(alone: CommandLine) -> None:

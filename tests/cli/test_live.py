@@ -12,10 +12,12 @@ from omniforge.agents.runs import ErrorInfo
 from omniforge.cli.live import LiveView, took
 from omniforge.journal.events import (
     CallSummary,
+    ConversationCompacted,
     DecisionMade,
     Event,
     EventBody,
     ModelAnswered,
+    PassedOver,
     RunFinished,
     RunStarted,
     SkillCompleted,
@@ -23,7 +25,10 @@ from omniforge.journal.events import (
     SkillResumed,
     SkillStarted,
     SkillWaiting,
+    TextDelta,
+    TextReset,
     ToolAnswered,
+    ToolsLeftOut,
     Wait,
 )
 from tests.support.requirements import requirement
@@ -40,10 +45,15 @@ WAITING = SkillWaiting(
     skill_name="find", waits=(Wait(kind="effect", id="ap_1", question="Was it sent?"),)
 )
 RESUMED = SkillResumed(skill_name="find", segment=0, attempt=2, recorded_steps=5)
+COMPACTED = ConversationCompacted(step=7, turns=24, tokens=160_000, by="model", duration_ms=2000)
 LOST = ErrorInfo(code="x", message="The model is gone.")
 
 
 def shown(*bodies: object, width: int | None = None) -> list[str]:
+    return written(*bodies, width=width).splitlines()
+
+
+def written(*bodies: object, width: int | None = None) -> str:
     out = io.StringIO()
     view = LiveView(Console(file=out, force_terminal=width is not None, width=width))
     for seq, body in enumerate(bodies, 1):
@@ -54,7 +64,7 @@ def shown(*bodies: object, width: int | None = None) -> list[str]:
                 {"stream_id": "ex", "seq": seq, "node": node, "at": at, "body": body}
             )
         )
-    return out.getvalue().splitlines()
+    return out.getvalue()
 
 
 LINES = [
@@ -66,6 +76,14 @@ LINES = [
     (ASKED, "find    1   1.5 s  m: calls table_query  $0.012"),
     (ANSWERED, "find    2   12 ms  table_query null  effect: of-1"),
     (REFUSED, "find    2   12 ms  table_query null  failed: no such file"),
+    (
+        COMPACTED,
+        "find    7   2.0 s  the conversation was long (some 160,000 tokens): 24 turns summed up",
+    ),
+    (
+        ToolsLeftOut(problems=("docs: the schema of 'a' is broken", "docs: 'b' is listed twice")),
+        "find  begins without some tools: docs: the schema of 'a' is broken; docs: 'b' is listed",
+    ),
     (SkillCompleted(skill_name="find"), "find  completed"),
     (SkillFailed(skill_name="find", error=LOST), "find  failed: The model is gone."),
     (WAITING, "find  waits for a person: Was it sent? (ap_1) Decide: omniforge approvals decide"),
@@ -86,10 +104,49 @@ def test_every_kind_of_event_is_one_plain_line(body: object, text: str) -> None:
     assert "\x1b" not in line
 
 
-def test_there_is_a_line_for_every_kind_there_is() -> None:
+def test_there_is_a_line_for_every_kind_that_lasts() -> None:
     kinds = get_args(get_args(EventBody)[0])
 
-    assert {type(body) for body, _ in LINES} == set(kinds)
+    assert {type(body) for body, _ in LINES} == set(kinds) - {TextDelta, TextReset}
+
+
+COMING = TextDelta(step=1, text="Let me ")
+MORE = TextDelta(step=1, text="see\n\x1b[2J 了解しました")
+
+
+def test_text_is_shown_as_it_comes_and_makes_room_for_the_whole_answer() -> None:
+    coming, whole = written(COMING, MORE, ASKED, width=80).rsplit("\r\x1b[2K", 1)
+
+    assert "Let me see [2J 了解しました" in coming
+    assert "\n" not in coming
+    assert "calls table_query" in whole
+
+
+def test_what_does_not_fit_is_cut_at_its_beginning() -> None:
+    text = written(TextDelta(step=1, text="了" * 100 + "x" * 5), width=40)
+
+    assert text.count("了") == 14
+    assert "xxxxx" in text
+
+
+def test_a_text_that_counts_no_more_is_taken_back() -> None:
+    coming, left = written(COMING, TextReset(step=1), width=40).rsplit("\r\x1b[2K", 1)
+
+    assert "Let me" in coming
+    assert "Let me" not in left
+
+
+def test_without_a_terminal_only_whole_answers_are_shown() -> None:
+    assert len(shown(COMING, TextReset(step=1), COMING, ASKED)) == 1
+
+
+def test_a_model_that_failed_or_was_passed_over_is_shown() -> None:
+    passed = PassedOver(model="claude-x", error=LOST)
+    (failed,) = shown(ASKED.model_copy(update={"error": LOST, "calls": ()}))
+    (answered,) = shown(ASKED.model_copy(update={"passed_over": (passed,)}))
+
+    assert "failed: The model is gone." in failed
+    assert "m: instead of claude-x: calls" in answered
 
 
 def test_a_tool_is_shown_with_what_it_was_called_with() -> None:

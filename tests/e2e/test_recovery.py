@@ -11,11 +11,9 @@ import pytest
 from dev.platform import Platform as Processes
 from omniforge.settings import Settings
 from tests.support.http_service import CountingHttpService
-from tests.support.platform import FINAL, skill
 from tests.support.ports import free_port
+from tests.support.processes import PATIENCE, api_of, ended, started, steps_of, until_steps
 from tests.support.requirements import requirement
-
-PATIENCE = 60.0
 
 SIX_STEPS = "\n".join(
     [
@@ -46,56 +44,8 @@ async def processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[P
 
 @pytest.fixture
 async def api(processes: Processes) -> AsyncIterator[httpx2.AsyncClient]:
-    headers = {"Authorization": f"Bearer {processes.credentials.api_key}"}
-    async with httpx2.AsyncClient(
-        base_url=processes.api_url, headers=headers, timeout=10
-    ) as client:
+    async with api_of(processes) as client:
         yield client
-
-
-async def patiently(client: httpx2.AsyncClient, method: str, path: str, **more: Any) -> Any:
-    """The JSON of an answer, asked for until the API is there again."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                answer = await client.request(method, path, **more)
-                if answer.status_code < 500:
-                    return answer.json()
-            except httpx2.TransportError:
-                pass
-            await asyncio.sleep(0.1)
-
-
-async def started(
-    api: httpx2.AsyncClient, body: str, input_data: dict[str, Any] | None = None
-) -> str:
-    agent = {"name": "survivor", "status": "active", "skills": [skill("one", body)]}
-    created = await patiently(api, "POST", "/api/v1/agents", json=agent)
-    path = f"/api/v1/agents/{created['id']}/run"
-    run = await patiently(api, "POST", path, json={"input_data": input_data or {}})
-    return str(run["execution_id"])
-
-
-async def steps_of(api: httpx2.AsyncClient, execution: str) -> list[dict[str, Any]]:
-    answer = await patiently(api, "GET", f"/api/v1/executions/{execution}/steps")
-    steps: list[dict[str, Any]] = answer["steps"]
-    return steps
-
-
-async def until_steps(api: httpx2.AsyncClient, execution: str, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(PATIENCE):
-        while len(steps := await steps_of(api, execution)) < count:
-            await asyncio.sleep(0.05)
-    return steps
-
-
-async def ended(api: httpx2.AsyncClient, execution: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            run: dict[str, Any] = await patiently(api, "GET", f"/api/v1/executions/{execution}")
-            if run["status"] in FINAL:
-                return run
-            await asyncio.sleep(0.1)
 
 
 def assert_each_step_once(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:

@@ -212,7 +212,7 @@ async def test_a_run_stops_before_the_call_that_could_pass_its_budget(platform: 
 
 async def test_a_long_run_leaves_a_small_history(platform: Platform) -> None:
     """100 model calls and a transcript of over 100,000 tokens; the target is under 100 KB."""
-    platform.model.decides(
+    platform.model.takes(1_000_000).decides(
         lambda request: answer("done") if len(request.messages) > 200 else looking_around(request)
     )
     run = await platform.run(skill("long"), limits={"max_iterations": 120})

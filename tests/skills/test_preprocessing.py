@@ -1,5 +1,6 @@
 """From a skill's body to the instructions of one run."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
@@ -18,7 +19,7 @@ from tests.skills.making import folder
 from tests.support.requirements import requirement
 
 
-def filled(text: str, arguments: str | dict[str, object] = "", **variables: str) -> str:
+def filled(text: str, arguments: str | Mapping[str, object] = "", **variables: str) -> str:
     return StringSubstitutor().substitute(text, arguments, variables)
 
 
@@ -50,6 +51,18 @@ def test_what_has_no_value_stays_as_it_is(text: str) -> None:
 
 
 @requirement("SKL-4")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("fix two", "fix two $2 $1.50 $1,50 $100"),
+        ({"verb": "fix", "what": "two"}, "$0 $1 $2 $1.50 $1,50 $100"),
+    ],
+)
+@requirement("SKL-4")
+def test_words_have_numbers_and_prices_stay(arguments: str | dict[str, str], text: str) -> None:
+    assert filled("$0 $1 $2 $1.50 $1,50 $100", arguments) == text
+
+
 def test_variables_are_filled_in_also_inside_code_fences() -> None:
     variables = standard_variables("/skills/x", "s1", date(2026, 3, 4))
 

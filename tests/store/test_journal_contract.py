@@ -57,7 +57,7 @@ async def test_a_zombie_cannot_write_after_its_successor_claimed(desk: Desk) -> 
     await claim(desk, 1)
     await claim(desk, 2)
     change = Transition(
-        steps=[a_step()], events=[an_event("late")], reserve=Decimal(1), settle=Decimal(1)
+        steps=[a_step()], events=[an_event("late")], reserve={1: Decimal(1)}, settle={2: Decimal(1)}
     )
 
     with pytest.raises(Fenced):
@@ -203,22 +203,22 @@ async def test_the_workspace_is_what_the_last_transition_that_had_one_said(desk:
 @requirement("BUD-2")
 async def test_money_moves_with_its_transition(desk: Desk) -> None:
     await claim(desk, 1)
-    await commit(desk, Transition(reserve=Decimal(4)))
+    await commit(desk, Transition(reserve={0: Decimal(4)}))
     assert await desk.money() == dollars(4, 0)
 
-    await commit(desk, Transition(release=Decimal(4), settle=Decimal("1.000000001")))
+    await commit(desk, Transition(settle={0: Decimal("1.000000001")}))
     assert await desk.money() == dollars(0, "1.000000001")
 
 
 @requirement("BUD-2")
 async def test_what_does_not_fit_under_the_cap_writes_nothing_at_all(desk: Desk) -> None:
     await claim(desk, 1)
-    await commit(desk, Transition(reserve=Decimal(8)))
+    await commit(desk, Transition(reserve={0: Decimal(8)}))
     told = len(await desk.events())
     change = Transition(
         steps=[a_step()],
         events=[an_event("too much")],
-        reserve=Decimal("2.000000001"),
+        reserve={1: Decimal("2.000000001")},
         workspace={"a.csv": "d1"},
         active=5.0,
         outcome=Outcome(NodeStatus.COMPLETED),
@@ -235,8 +235,8 @@ async def test_what_does_not_fit_under_the_cap_writes_nothing_at_all(desk: Desk)
 
 async def test_what_fits_exactly_is_taken(desk: Desk) -> None:
     await claim(desk, 1)
-    await commit(desk, Transition(reserve=Decimal(10)))
-    await commit(desk, Transition(release=Decimal(10), settle=Decimal(3), reserve=Decimal(7)))
+    await commit(desk, Transition(reserve={0: Decimal(10)}))
+    await commit(desk, Transition(settle={0: Decimal(3)}, reserve={1: Decimal(7)}))
 
     assert await desk.money() == dollars(7, 3)
 
@@ -245,7 +245,7 @@ async def test_of_many_reservations_only_as_many_succeed_as_there_is_money(desk:
     names = [f"n{number}" for number in range(12)]
     for name in names:
         await claim(desk, 1, name)
-    change = [Transition(reserve=Decimal(3)) for _ in names]
+    change = [Transition(reserve={0: Decimal(3)}) for _ in names]
 
     outcomes = await asyncio.gather(
         *(
@@ -337,6 +337,6 @@ async def test_a_refused_transition_consumes_no_decision(desk: Desk) -> None:
     await claim(desk, 1)
     await desk.decide(key_of(desk), f"{desk.run_id}.1")
     with pytest.raises(BudgetExceeded):
-        await commit(desk, Transition(reserve=Decimal(11), consumed=[f"{desk.run_id}.1"]))
+        await commit(desk, Transition(reserve={0: Decimal(11)}, consumed=[f"{desk.run_id}.1"]))
 
     assert len((await claim(desk, 2)).inbox) == 1

@@ -348,7 +348,9 @@ async def test_a_call_whose_worker_died_is_counted_at_its_worst_case_in_the_end(
     key, journal = NodeKey(run.id, "report"), tenant.mine.journal
     await journal.claim(key, "report", Fence(0, 1), announcing("report"))
     reserved = a_step(1, StepStatus.PLANNED, kind=StepKind.MODEL, reserved=Decimal(4))
-    await journal.commit(key, Fence(0, 1), Transition(steps=[reserved], reserve=Decimal(4)))
+    await journal.commit(
+        key, Fence(0, 1), Transition(steps=[reserved], reserve={reserved.number: Decimal(4)})
+    )
 
     ended = await finished(tenant, run, RunStatus.CANCELLED)
 

@@ -26,8 +26,9 @@ from tests.support.effects import CountingService
 from tests.support.ports import free_port
 from tests.support.scripted import ScriptedLLM
 from tests.support.servers import serving
-from worker.main import make_worker
-from workflows.wire import register_search_attributes, run_workflow_id
+from worker.main import make_worker, mcp_of
+from workflows.attributes import run_workflow_id
+from workflows.wire import register_search_attributes
 
 FINAL = {"completed", "failed", "cancelled", "timed_out"}
 PATIENCE = 40.0
@@ -147,9 +148,13 @@ async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
 
 @contextlib.asynccontextmanager
 async def running_platform(
-    home: Path, temporal: WorkflowEnvironment, database_url: str = "", tools: tuple[Tool, ...] = ()
+    home: Path,
+    temporal: WorkflowEnvironment,
+    database_url: str = "",
+    tools: tuple[Tool, ...] = (),
+    **more: Any,
 ) -> AsyncIterator[Platform]:
-    """API and worker in this process, on their own database."""
+    """API and worker in this process, on their own database. `more` are settings."""
     settings = Settings(
         _env_file=None,
         home=home,
@@ -158,6 +163,7 @@ async def running_platform(
         port=free_port(),
         http_allow_private=("127.0.0.1",),
         max_upload_mb=4,
+        **more,
     )
     await bootstrap.prepare(settings.database)
     url = f"http://127.0.0.1:{settings.port}"
@@ -173,6 +179,8 @@ async def running_platform(
     ):
         platform = Platform(api, store, client, credentials.tenant_id)
         extra = (*tools, *platform.service.tools())
-        async with make_worker(client, store, platform.model, settings, extra):
+        mcp = mcp_of(settings)
+        async with make_worker(client, store, platform.model, settings, extra, mcp):
             yield platform
+        await mcp.aclose()
     await store.close()

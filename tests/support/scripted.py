@@ -25,7 +25,9 @@ class ScriptedLLM:
         self._replies: list[Reply] = []
         self._decide: Decide | None = None
         self._offline: LLM = OfflineLLM()
+        self._other: LLM | None = None
         self._price = price_per_token
+        self._window: int | None = None
         self.asked: list[Completion] = []
 
     def answers(self, text: str, tokens: int = 10) -> "ScriptedLLM":
@@ -44,16 +46,29 @@ class ScriptedLLM:
         self._decide = decide
         return self
 
+    def becomes(self, other: LLM) -> "ScriptedLLM":
+        """From now on another model answers in this one's place."""
+        self._other = other
+        return self
+
     def forget(self) -> None:
         """Back to a model without a script."""
         self._replies, self._decide, self._price, self.asked = [], None, Decimal(0), []
+        self._other = self._window = None
 
     def costs(self, price_per_token: str) -> "ScriptedLLM":
         self._price = Decimal(price_per_token)
         return self
 
+    def takes(self, tokens: int) -> "ScriptedLLM":
+        """Its context window."""
+        self._window = tokens
+        return self
+
     async def complete(self, request: Completion, on_delta: OnDelta | None = None) -> Turn:
         self.asked.append(request)
+        if self._other is not None:
+            return await self._other.complete(request, on_delta)
         reply = await self._reply(request)
         if isinstance(reply, OmniForgeError):
             raise reply
@@ -70,8 +85,13 @@ class ScriptedLLM:
         return await self._offline.complete(request)
 
     def price(self, model: str, usage: TokenUsage) -> Decimal | None:
+        if self._other is not None:
+            return self._other.price(model, usage)
         tokens = usage.input_tokens + usage.output_tokens + usage.cache_write_tokens
         return tokens * self._price
+
+    def window(self, model: str) -> int | None:
+        return self._window
 
     async def aclose(self) -> None:
         return None

@@ -16,10 +16,10 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, port: int) -> AsyncIterator[None]:
-    """Serve until the block ends; then requests under way are cut."""
+async def serving(app: Any, port: int, grace: int = 1) -> AsyncIterator[None]:
+    """Serve until the block ends; then requests under way are cut after `grace` seconds."""
     config = uvicorn.Config(
-        app, port=port, log_config=None, interface="asgi3", timeout_graceful_shutdown=1
+        app, port=port, log_config=None, interface="asgi3", timeout_graceful_shutdown=grace
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve())

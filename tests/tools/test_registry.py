@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from omniforge.errors import ToolInvalid
-from omniforge.journal.steps import Json
+from omniforge.journal.steps import EffectClass, Json
 from omniforge.tools.builtin import builtin_tools
 from omniforge.tools.functions import FunctionTool
 from omniforge.tools.parameters import parameters
@@ -18,7 +18,15 @@ async def _nothing(arguments: Mapping[str, Any], context: ToolCallContext) -> Js
 
 
 def a_tool(name: str, schema: Mapping[str, Any] | None = None) -> FunctionTool:
-    return FunctionTool(ToolSpec(name, "Does nothing.", schema or parameters()), _nothing)
+    return FunctionTool(
+        ToolSpec(
+            name,
+            "Does nothing.",
+            schema or parameters(),
+            effect=EffectClass.READ,
+        ),
+        _nothing,
+    )
 
 
 @requirement("TOOL-1")

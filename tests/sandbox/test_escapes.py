@@ -56,7 +56,8 @@ async def outside(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
         server.close()
 
 
-async def _welcome(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)  # who comes has something to say, and must not find the line closed
     writer.close()
 
 

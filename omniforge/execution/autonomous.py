@@ -6,7 +6,7 @@ import json
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,21 +210,20 @@ class AutonomousSkillExecutor:
         fallbacks = self._config.fallback_models or self._reasoning.fallbacks
         window, max_tokens = self._room_of([model, *fallbacks])
         rules = self._config.rules
-        return asdict(
-            Preamble(
-                system=self._brief(body, mark).prompt(),
-                task=input_block(skill_input),
-                model=model,
-                max_tokens=max_tokens,
-                tools=self._offered(),
-                fallbacks=list(fallbacks),
-                date=at.isoformat(),
-                mark=mark,
-                compact_at=compaction_point(window, max_tokens, rules.compact_at),
-                max_failures=rules.max_failures,
-                output_schema=schema_of(self._skill),
-            )
+        made = Preamble(
+            system=self._brief(body, mark).prompt(),
+            task=input_block(skill_input),
+            model=model,
+            max_tokens=max_tokens,
+            tools=self._offered(),
+            fallbacks=list(fallbacks),
+            date=at.isoformat(),
+            mark=mark,
+            compact_at=compaction_point(window, max_tokens, rules.compact_at),
+            max_failures=rules.max_failures,
+            output_schema=schema_of(self._skill),
         )
+        return made.document()
 
     def _brief(self, body: str, mark: str) -> Brief:
         can_read, can_load = (

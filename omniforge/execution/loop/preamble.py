@@ -56,6 +56,10 @@ class Preamble:
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in recorded.items() if name in known})
 
+    def document(self) -> dict[str, Any]:
+        """What is put on record. Its parts are not copied: they are JSON already."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @property
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(ToolSchema(**tool) for tool in self.tools)

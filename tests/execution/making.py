@@ -78,16 +78,11 @@ def writing(name: str, then: Exception | None = None) -> Tool:
             raise then
         return "written"
 
-    return FunctionTool(
-        ToolSpec(
-            name,
-            "Writes.",
-            ANY_TEXT,
-            writes_workspace=True,
-            effect=EffectClass.READ,
-        ),
-        run,
-    )
+    return FunctionTool(writer_spec(name), run)
+
+
+def writer_spec(name: str) -> ToolSpec:
+    return ToolSpec(name, "Writes.", ANY_TEXT, EffectClass.READ, writes_workspace=True)
 
 
 class Bench:

@@ -23,6 +23,7 @@ from tests.execution.making import (
     echo,
     failing,
     hanging,
+    writer_spec,
     writing,
 )
 from tests.support.effects import CountingService
@@ -161,16 +162,7 @@ async def test_calls_that_write_the_workspace_go_one_after_another(bench: Bench)
             at_work.remove(name)
             return alone
 
-        return FunctionTool(
-            ToolSpec(
-                name,
-                "Writes.",
-                ANY_TEXT,
-                writes_workspace=True,
-                effect=EffectClass.READ,
-            ),
-            run,
-        )
+        return FunctionTool(writer_spec(name), run)
 
     names = ["one", "two", "three"]
     calls = [(name, {"text": "x"}) for name in names]

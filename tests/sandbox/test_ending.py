@@ -1,6 +1,7 @@
 """What happens to a script when nobody waits for it any more."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -69,6 +70,7 @@ async def test_a_worker_killed_with_sigkill_takes_it_along(backend: str, tmp_pat
         worker.wait()
 
     await until(lambda: left_of(token) == [])
+    assert worker.returncode == -signal.SIGKILL, "it was not killed, so this shows nothing"
 
 
 async def test_a_link_that_comes_and_goes_never_shows_what_it_points_to(
@@ -117,3 +119,4 @@ async def test_what_is_left_of_a_script_would_be_found() -> None:
     finally:
         process.kill()
         process.wait()
+    assert left_of(token) == []

@@ -63,5 +63,5 @@ def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value)
+        return json.dumps(value, default=_text)
     return str(value)

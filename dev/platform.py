@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -11,6 +12,7 @@ import httpx2
 
 from dev import environment, ports, temporal_server
 from dev.errors import StartFailed
+from dev.keys import with_keys
 from dev.lock import sole_owner
 from dev.logs import tail
 from dev.ports import Port, is_free
@@ -45,11 +47,11 @@ class Platform:
     temporal_ui_url: str
     credentials: "Credentials"
 
-    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, supervisor: Supervisor, say: Say) -> None:
         self.settings = settings
         self.home = settings.home.absolute()
         self.credentials_file = self.home / "credentials.json"
-        self._supervisor = supervisor
+        self._supervisor, self._say = supervisor, say
         self._own_temporal = False
         self._held: list[Port] = []
 
@@ -66,9 +68,10 @@ class Platform:
             AlreadyRunning: A platform runs in this home folder.
             StartFailed: A part does not come up; the message says which, and ends with its log.
         """
-        platform = cls(settings, Supervisor(say, pace))
+        platform = cls(settings, Supervisor(say, pace), say)
         platform.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with sole_owner(platform.home) as lock:
+            platform.settings = with_keys(settings, platform.home)
             try:
                 await platform._bring_up()
                 lock.describe(API=platform.api_url, Temporal=platform.temporal_ui_url)
@@ -105,11 +108,17 @@ class Platform:
         from omniforge.store import bootstrap
 
         await bootstrap.prepare(self.settings.database)
+        announced = ports.reserve(self.settings.port)
+        self._held.append(announced)
+        self._codec_url = f"{self._url(announced)}/api/v1/codec/{self._codec_token()}"
         await self._bring_up_temporal()
         await self._supervisor.start(self._part("worker"))
+        choices = chain((announced,), iter(ports.reserve_any, None))
         (api,) = await self._start_listening(
-            lambda: (ports.reserve(self.settings.port),), self._api_on, self._until_api_ready
+            lambda: (next(choices),), self._api_on, self._until_api_ready
         )
+        if api is not announced:
+            self._say("api: lost its port, so Temporal's Web UI shows no payloads until a restart")
         self.api_url = self._url(api)
         self.credentials = await bootstrap.first_credentials(
             self.settings.database, self.api_url, self.credentials_file
@@ -147,9 +156,13 @@ class Platform:
                     raise
         raise AssertionError("unreachable: the last choice returns or raises")
 
+    def _codec_token(self) -> str:
+        token = self.settings.codec_token
+        return token.get_secret_value() if token else ""
+
     def _temporal_on(self, held: TemporalPorts) -> Part:
         command = temporal_server.server_command(
-            temporal_server.find_binary(), self.home / "temporal.db", held
+            temporal_server.find_binary(), self.home / "temporal.db", held, self._codec_url
         )
         return Part("temporal", command, environment.of_temporal(), self.log("temporal"))
 

@@ -72,8 +72,13 @@ def find_binary() -> Path:
     return Path(found).absolute()
 
 
-def server_command(binary: Path, database: Path, held: TemporalPorts) -> tuple[str, ...]:
-    """How to start the server on its file, which is made when it is not there."""
+def server_command(
+    binary: Path, database: Path, held: TemporalPorts, codec_url: str
+) -> tuple[str, ...]:
+    """How to start the server on its file, which is made when it is not there.
+
+    `codec_url` is where browsers have its Web UI's payloads decoded.
+    """
     options = [
         *("--ip", "127.0.0.1"),
         *("--port", str(held.frontend.number)),
@@ -81,6 +86,7 @@ def server_command(binary: Path, database: Path, held: TemporalPorts) -> tuple[s
         *("--metrics-port", str(held.metrics.number)),
         *("--db-filename", str(database)),
         *("--log-level", "warn"),
+        *("--ui-codec-endpoint", codec_url),
         "--ui-disable-news-fetch",
     ]
     for pragma in _PRAGMAS:

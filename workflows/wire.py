@@ -1,5 +1,6 @@
 """How processes reach Temporal: ids, queues, search attributes, the client. Not for workflow modules."""
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -7,11 +8,18 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from omniforge.errors import TemporalUnavailable
+from omniforge.keys import NO_KEYS, KeyRing
 from workflows.attributes import OF_AGENT, OF_KIND, OF_STATUS, OF_TENANT
+from workflows.codec import EncryptingCodec, LimitedPayloadConverter
 
 RUNS_QUEUE = "omniforge-runs"
 
@@ -20,7 +28,22 @@ SEARCH_ATTRIBUTES = tuple(key.name for key in (OF_TENANT, OF_AGENT, OF_STATUS, O
 DEFAULT_ADDRESS = "localhost:7233"
 
 
-async def connect(**options: Any) -> Client:
+def data_converter(keys: KeyRing = NO_KEYS) -> DataConverter:
+    """How values travel, for everything that reads or writes payloads.
+
+    With keys they are encrypted, and so are the messages and stack traces of failures.
+    """
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_converter_class=LimitedPayloadConverter,
+        payload_codec=EncryptingCodec(keys),
+        failure_converter_class=(
+            DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter
+        ),
+    )
+
+
+async def connect(keys: KeyRing = NO_KEYS, **options: Any) -> Client:
     """A client for the server that the SDK's own environment variables name (`TEMPORAL_ADDRESS`, ...).
 
     Raises:
@@ -29,7 +52,7 @@ async def connect(**options: Any) -> Client:
     config: dict[str, Any] = {**ClientConfig.load_client_connect_config()}
     config.setdefault("target_host", DEFAULT_ADDRESS)
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter, **options)
+        return await Client.connect(**config, data_converter=data_converter(keys), **options)
     except RuntimeError as error:
         raise TemporalUnavailable(
             f"No Temporal server answers at {config['target_host']}. Start one with `make up`, or set"

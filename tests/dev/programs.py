@@ -50,7 +50,7 @@ async def serving(folder: Path, *, plain: bool = False) -> AsyncIterator[Tempora
     """A server on the folder's database, killed at the end; `plain` without any of our settings."""
     held = TemporalPorts.reserve()
     command = temporal_server.server_command(
-        temporal_server.find_binary(), folder / "temporal.db", held
+        temporal_server.find_binary(), folder / "temporal.db", held, "http://localhost/codec"
     )
     if plain:
         command = command[: command.index("--sqlite-pragma")]

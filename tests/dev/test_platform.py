@@ -87,11 +87,11 @@ async def kill(platform: Platform, name: str) -> None:
     await eventually(lambda: platform.pid(name) != killed)
 
 
-async def eventually_ready(client: httpx2.AsyncClient) -> None:
-    async with asyncio.timeout(5):
+async def eventually_ready(client: httpx2.AsyncClient, path: str = "/readyz") -> None:
+    async with asyncio.timeout(20):
         while True:
             try:
-                (await client.get("/readyz")).raise_for_status()
+                (await client.get(path)).raise_for_status()
             except httpx2.TransportError:
                 await asyncio.sleep(0.01)
             else:
@@ -117,6 +117,19 @@ async def test_the_credentials_are_for_this_person_only_and_name_the_api(
     assert written == platform.credentials.model_dump()
     assert written["api_url"] == platform.api_url
     assert stat.S_IMODE(platform.credentials_file.stat().st_mode) == 0o600
+
+
+@requirement("SEC-6")
+async def test_temporals_web_ui_knows_where_its_payloads_are_decoded(platform: Platform) -> None:
+    kept = json.loads((platform.home / "keys.json").read_text())
+
+    async with httpx2.AsyncClient(base_url=platform.temporal_ui_url) as ui:
+        await eventually_ready(ui, "/api/v1/settings")
+        known = (await ui.get("/api/v1/settings")).json()["Codec"]
+
+    assert known["Endpoint"] == f"{platform.api_url}/api/v1/codec/{kept['codec_token']}"
+    assert kept["codec_token"] not in shown(platform)
+    assert kept["credential_keys"][0] not in shown(platform)
 
 
 async def test_the_worker_is_told_of_temporal_and_the_home(platform: Platform) -> None:

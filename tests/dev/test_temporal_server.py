@@ -38,7 +38,9 @@ def pairs_in(command: tuple[str, ...]) -> set[tuple[str, str]]:
 def test_the_command_makes_the_server_durable_fair_and_quick(tmp_path: Path) -> None:
     held = TemporalPorts.reserve()
     try:
-        command = temporal_server.server_command(Path("/bin/temporal"), tmp_path / "t.db", held)
+        command = temporal_server.server_command(
+            Path("/bin/temporal"), tmp_path / "t.db", held, "http://localhost:8000/codec"
+        )
     finally:
         for port in held:
             port.release()
@@ -55,6 +57,7 @@ def test_the_command_makes_the_server_durable_fair_and_quick(tmp_path: Path) -> 
         ("--dynamic-config-value", "matching.enableFairness=true"),
         ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=300"),
         ("--search-attribute", "OfTenant=Keyword"),
+        ("--ui-codec-endpoint", "http://localhost:8000/codec"),
     }
 
 

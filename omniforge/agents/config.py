@@ -50,11 +50,22 @@ class SharingLevel(StrEnum):
     B2B2C = "b2b2c"
 
 
+# A condition is read by people in a list of skills, and its cost grows with its length.
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+"""CEL over `input` and the `output`, `status` and `error` of `steps`; of an item also `item`, `index`."""
+
+OnFailure = Annotated[str, StringConstraints(pattern=r"^(stop|continue|fallback:[a-z0-9-]{1,64})$")]
+
+
 class SkillReference(BaseModel, frozen=True, extra="forbid"):
     """One skill's place in an agent.
 
     `order` is sugar: without `depends_on` a skill waits for all skills of the next lower order, and
     equal orders run side by side. `config` is laid under the skill's input: what the input has wins.
+
+    `when` decides whether it runs, `input` what it is given in place of what is handed on, and `for_each`
+    is a list (at most 1,000) for each item of which it runs once. When it fails, `on_failure` stops the
+    run, goes on without it, or has another skill take its place.
 
     With `on_demand` it is no step of the plan: every step is told of it by name and description, and
     may load its text. Of the other fields, only name, id and source mean anything then.
@@ -66,10 +77,20 @@ class SkillReference(BaseModel, frozen=True, extra="forbid"):
     config: dict[str, Any] = {}  # free-form by the spec: handed to the skill as arguments
     id: SkillName = ""
     depends_on: tuple[str, ...] | None = None
+    when: Expression | None = None
+    input: Expression | None = None
+    for_each: Expression | None = None
+    on_failure: OnFailure = "stop"
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
     model: ModelName | None = None
     fallback_models: tuple[ModelName, ...] = Field(default=(), max_length=5)
     on_demand: bool = False
+
+    @property
+    def fallback(self) -> str | None:
+        """The id of the skill that takes this one's place when it fails."""
+        kind, _, name = self.on_failure.partition(":")
+        return name if kind == "fallback" else None
 
     @model_validator(mode="before")
     @classmethod
@@ -79,12 +100,34 @@ class SkillReference(BaseModel, frozen=True, extra="forbid"):
         return data
 
 
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+
+
+class Patience(BaseModel, frozen=True, extra="forbid"):
+    """How long a run waits for people, in seconds from its question; None: for as long as it takes.
+
+    A reminder comes once, so does the word that nobody answers. A run that gives up a question is
+    told that there was no answer, which is not a no.
+    """
+
+    remind_after_s: Seconds | None = None
+    escalate_after_s: Seconds | None = None
+    escalate_to: str = Field(default="", max_length=64)
+    """A user's id; empty: the owner of the agent."""
+    give_up_after_s: Seconds | None = None
+
+
 class AgentLimits(BaseModel, frozen=True, extra="forbid"):
-    """What one run may use. `budget_usd` is a cap that no model call can pass; None means no cap."""
+    """What one run may use. `budget_usd` is a cap that no model call can pass; None means no cap.
+
+    `max_parallel` skills, or items of a `for_each`, are at work at once; those that wait do not count.
+    """
 
     budget_usd: Decimal | None = Field(default=None, gt=0, le=100_000, max_digits=15)
     skill_timeout_s: float = Field(default=600, gt=0, le=86_400)
     max_iterations: int = Field(default=40, ge=1, le=500)
+    max_parallel: int = Field(default=10, ge=1, le=100)
+    patience: Patience = Patience()
 
 
 class UsageStats(BaseModel, frozen=True):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from omniforge.agents.runs import ErrorInfo
-from omniforge.errors import OmniForgeError
+from omniforge.errors import BudgetExceeded, OmniForgeError
 from omniforge.execution.autonomous import AutonomousConfig, AutonomousSkillExecutor
 from omniforge.execution.factory import ExecutorFactory
 from omniforge.journal.events import Wait
@@ -30,8 +30,9 @@ class SkillTool:
         """Run `arguments["skill_name"]` on `arguments["args"]`, the text of a JSON object or plain words.
 
         `arguments["node"]` is its id in an agent's plan, where it is part of one, and
-        `arguments["on_demand"]` names further skills that it may load. A skill that is missing, broken
-        or fails is a result without success, not an exception.
+        `arguments["on_demand"]` names further skills that it may load; `model`, `fallback_models` and
+        `timeout_s` in it win over what the tool was made with. A skill that is missing, broken or fails
+        is a result without success, not an exception.
         """
         try:
             skill = self._loader.resolve(arguments["skill_name"])
@@ -40,7 +41,9 @@ class SkillTool:
             return ToolResult(False, error=ErrorInfo(code=error.code, message=error.message))
         config = replace(
             self._config,
-            model=self._config.model or skill.model or "",
+            model=arguments.get("model") or self._config.model or skill.model or "",
+            fallback_models=arguments.get("fallback_models") or self._config.fallback_models,
+            timeout_s=arguments.get("timeout_s") or self._config.timeout_s,
             workspace=context.workspace,
             user_id=context.user_id,
             on_demand=tuple(others),
@@ -62,4 +65,7 @@ def _undecided(waits: tuple[Wait, ...]) -> ErrorInfo | None:
     """Without a platform there is nobody to ask, so the question is the result."""
     if not waits:
         return None
+    if (short := waits[0].short) is not None:
+        advice = "Raise `limits.budget_usd` of the agent, or choose a cheaper model."
+        return ErrorInfo(code=BudgetExceeded.code, message=f"{short.sentence()} {advice}")
     return ErrorInfo(code="person_needed", message=" ".join(wait.question for wait in waits))

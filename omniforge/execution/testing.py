@@ -4,7 +4,7 @@ The same journal, gateway and rehearsal as on the platform, with everything kept
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,7 @@ from omniforge.agents.config import AgentConfig
 from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.execution.autonomous import AutonomousConfig, AutonomousSkillExecutor
-from omniforge.execution.engine import OrchestrationEngine
+from omniforge.execution.engine import ExecutionEvent, OrchestrationEngine
 from omniforge.execution.factory import ExecutorFactory
 from omniforge.execution.rehearsal import Rehearsal
 from omniforge.execution.skill_tool import SkillTool
@@ -28,7 +28,7 @@ from omniforge.journal.steps import EffectClass, Json, NodeKey, Origin, Step, St
 from omniforge.llm.protocol import LLM
 from omniforge.skills.document import Skill
 from omniforge.skills.loader import SkillLoader
-from omniforge.tools.protocol import Tool, ToolCallContext, ToolResult
+from omniforge.tools.protocol import Tool, ToolCallContext
 from omniforge.tools.workspace import Workspace
 
 ToolMaker = Callable[[Mapping[str, Any]], Iterable[Tool]]
@@ -52,7 +52,10 @@ class TestedCall:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What came of trying an agent out. `outputs` and `errors` are by skill."""
+    """What came of trying an agent out. `outputs` and `errors` are by skill, and by item of a `for_each`.
+
+    A test whose failures the plan goes on after is a success.
+    """
 
     mode: RunMode
     success: bool
@@ -114,10 +117,10 @@ class AgentTestRunner:
         with tempfile.TemporaryDirectory(prefix="omniforge-test-") as folder:
             context = await _context(agent, Path(folder) / "files", MemoryBlobs(), files)
             engine = OrchestrationEngine(self._loader, stage)
-            async for _ in engine.execute_agent(agent, context, input_data or {}):
-                pass
+            events = engine.execute_agent(agent, context, input_data or {})
+            told = [event async for event in events]
             left = {name: context.workspace.read(name) for name in context.workspace.files()}
-        return stage.result(left)
+        return stage.result(told, left)
 
 
 class _Stage(SkillTool):
@@ -141,12 +144,6 @@ class _Stage(SkillTool):
         self._id, self._store = new_id("ex"), MemoryJournalStore()
         self._store.streams[self._id].cap = limits.budget_usd
         self._journals: dict[str, Journal] = {}
-        self._results: dict[str, ToolResult] = {}
-
-    async def execute(self, context: ToolCallContext, arguments: Mapping[str, Any]) -> ToolResult:
-        result = await super().execute(context, arguments)
-        self._results[arguments["node"]] = result
-        return result
 
     async def make(
         self, skill: Skill, config: AutonomousConfig, node: str
@@ -161,14 +158,21 @@ class _Stage(SkillTool):
             rehearsal=None if self._script is None else Rehearsal(node, self._script),
         )
 
-    def result(self, files: Mapping[str, bytes]) -> TestResult:
-        journals, results = self._journals.values(), self._results
-        outputs = {node: result.result for node, result in results.items() if result.success}
+    def result(self, told: Sequence[ExecutionEvent], files: Mapping[str, bytes]) -> TestResult:
+        journals = self._journals.values()
         return TestResult(
             mode=RunMode.INTEGRATION if self._script is None else RunMode.DRY_RUN,
-            success=len(outputs) == sum(not skill.on_demand for skill in self._agent.skills),
-            outputs=outputs,
-            errors={node: result.error for node, result in results.items() if result.error},
+            success=not any(event.ends_run for event in told),
+            outputs={
+                event.node: event.data["output"]
+                for event in told
+                if event.type == "skill_completed"
+            },
+            errors={
+                event.node: ErrorInfo.model_validate(event.data["error"])
+                for event in told
+                if event.type == "skill_failed" and event.data["error"] is not None
+            },
             calls=tuple(self._calls()),
             files=files,
             usage=sum((journal.usage for journal in journals), TokenUsage()),

@@ -16,7 +16,7 @@ from omniforge.execution.model_call.reasoning import ReasoningEngine
 from omniforge.tools.executor import ToolExecutor
 from omniforge.tools.registry import ToolRegistry
 from tests.execution.making import Bench, a_skill, echo
-from tests.execution.test_engine import Office
+from tests.execution.office import Office
 from tests.support.requirements import requirement
 from tests.support.scripted import ScriptedLLM, answer, calling
 

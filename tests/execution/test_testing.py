@@ -160,3 +160,16 @@ async def test_one_skill_in_two_places_has_two_results(stage: Stage) -> None:
 async def test_an_agent_that_makes_no_graph_is_not_begun(stage: Stage) -> None:
     with pytest.raises(PlanInvalid):
         await stage.runner.dry_run(an_agent(SkillReference(name="read", depends_on=("read",))), {})
+
+
+@requirement("EXE-3", "FR-12")
+async def test_a_plan_is_tried_out_with_its_conditions_and_items(stage: Stage) -> None:
+    read = READ.model_copy(update={"for_each": "input.rows"})
+    send = SEND.model_copy(update={"when": "size(steps.read.output) > 2"})
+
+    result = await stage.runner.dry_run(an_agent(read, send), {}, input_data={"rows": [1, 2]})
+
+    assert result.success
+    assert sorted(result.outputs) == ["read", "read[0]", "read[1]"]
+    assert result.outputs["read"] == [result.outputs["read[0]"], result.outputs["read[1]"]]
+    assert stage.service.posts == []

@@ -1,0 +1,1 @@
+"""Expressions of plans: evaluated, and checked before."""

@@ -22,12 +22,27 @@ def llm_from(settings: Settings) -> LLM:
         ModelAuthFailed: The chosen provider has no key.
         PricesInvalid: The file with prices cannot be used.
     """
+    return _llm(settings)
+
+
+def price_list_from(settings: Settings) -> LLM:
+    """The same models, for what they cost and hold alone: without a key they would refuse every call.
+
+    Raises:
+        PricesInvalid: The file with prices cannot be used.
+    """
+    return _llm(settings, missing_key="none")
+
+
+def _llm(settings: Settings, missing_key: str = "") -> LLM:
     return make_llm(
         settings.provider,
         model=settings.llm_model,
-        anthropic=Access(_shown(settings.anthropic_api_key), settings.anthropic_base_url),
+        anthropic=Access(
+            _shown(settings.anthropic_api_key) or missing_key, settings.anthropic_base_url
+        ),
         openai=OpenAIAccess(
-            _shown(settings.openai_api_key),
+            _shown(settings.openai_api_key) or missing_key,
             settings.openai_base_url,
             api=settings.openai_api,
             has_native_tools=settings.openai_native_tools,

@@ -1,0 +1,1 @@
+"""What agents have done, and what they will cost."""

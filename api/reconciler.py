@@ -13,8 +13,9 @@ from api.launch import Launch
 from omniforge import clock
 from omniforge.agents.runs import ErrorInfo, Run, RunStatus
 from omniforge.errors import OmniForgeError
-from omniforge.store.runs import unfinished
-from omniforge.store.store import Store
+from omniforge.store.admission import TO_BE_TOLD
+from omniforge.store.store import Repositories, Store
+from omniforge.store.unfinished import unfinished
 from workflows.attributes import run_workflow_id
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,10 @@ _ENDED = {
 
 
 class Reconciler:
-    """Starts accepted runs that have no workflow, and ends runs whose workflow is gone."""
+    """Starts accepted runs without a workflow, ends runs whose workflow is gone, and keeps queues moving.
+
+    A new day or month lets runs go on that wait for money: it finds them, too.
+    """
 
     def __init__(self, store: Store, client: Client, launch: Launch) -> None:
         self._store, self._client, self._launch = store, client, launch
@@ -59,16 +63,34 @@ class Reconciler:
     async def reconcile(self, grace: timedelta = GRACE) -> int:
         """One pass over all unfinished runs; how many were healed. One that resists is left for later."""
         before, after, healed = clock.now() - grace, "", 0
+        queueing: set[str] = set()
+        waiting: set[str] = set()
         while runs := await self._store.database.read(partial(_page, before, after)):
             after = runs[-1].id
+            queueing |= {run.tenant_id for run in runs if run.status is RunStatus.QUEUED}
+            waiting |= {run.tenant_id for run in runs if run.status is RunStatus.WAITING}
             for run in runs:
+                # Thousands may be queued. What has happened to one of them is seen when it is its turn.
+                if run.status is RunStatus.QUEUED:
+                    continue
                 try:
                     healed += await self._heal(run)
                 except (OmniForgeError, RPCError) as error:
                     log.warning(
                         "run_not_healed", extra={"execution_id": run.id, "reason": str(error)}
                     )
+        for tenant_id in sorted(queueing):
+            healed += await self._admit(tenant_id)
+        for tenant_id in sorted(waiting):
+            healed += await self._launch.fund(tenant_id)
         return healed
+
+    async def _admit(self, tenant_id: str) -> int:
+        """Fill the free places of a tenant. There are some if the platform's cap is another one now."""
+        mine = self._store.for_tenant(tenant_id)
+        admitted = await mine.write(lambda db: db.admission.admit())
+        await self._launch.admit(tenant_id, admitted)
+        return len(admitted)
 
     async def _heal(self, run: Run) -> bool:
         handle = self._client.get_workflow_handle(run_workflow_id(run.tenant_id, run.id))
@@ -79,15 +101,27 @@ class Reconciler:
                 raise
             return await self._without_workflow(run)
         if status not in _ENDED:
-            return False
+            return await self._tell(run)
+        if run.status is RunStatus.PENDING and run.generation:
+            # What has ended is the workflow of the generation before.
+            return await self._without_workflow(run)
         await self._end(run, *_ENDED[status])
         return True
+
+    async def _tell(self, run: Run) -> bool:
+        """Tell a run of its place in case it has one and does not know."""
+        is_untold = run.waiting_for == TO_BE_TOLD
+        if is_untold:
+            await self._launch.admit(run.tenant_id, [run.id])
+        return is_untold
 
     async def _without_workflow(self, run: Run) -> bool:
         if run.status is RunStatus.PENDING:
             mine = self._store.for_tenant(run.tenant_id)
-            agent = await mine.read(lambda db: db.agents.get(run.agent_id))
-            await self._launch.start_workflow(run, agent.name)
+            agent, weight = await mine.read(
+                lambda db: (db.agents.get(run.agent_id), db.admission.weight())
+            )
+            await self._launch.start_workflow(run, agent.name, weight)
         else:
             await self._end(run, RunStatus.FAILED, "is no longer in Temporal")
         log.warning("run_healed", extra={"execution_id": run.id, "was": run.status})
@@ -95,5 +129,10 @@ class Reconciler:
 
     async def _end(self, run: Run, status: RunStatus, what: str) -> None:
         error = ErrorInfo(code="workflow_gone", message=f"The run's workflow {what}.")
-        mine = self._store.for_tenant(run.tenant_id)
-        await mine.write(lambda db: db.runs.finish(run.id, status, error))
+
+        def finish(db: Repositories) -> list[str]:
+            db.runs.finish(run.id, status, error, run.generation)
+            return db.admission.admitted
+
+        admitted = await self._store.for_tenant(run.tenant_id).write(finish)
+        await self._launch.admit(run.tenant_id, admitted)

@@ -11,7 +11,7 @@ from omniforge.agents.permissions import Action
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import CallRefused, Observation, OmniForgeError, OutcomeUnknown, TryAgain
 from omniforge.journal.asking import PersonNeeded
-from omniforge.journal.events import EventBody, ToolAnswered
+from omniforge.journal.events import Edit, EventBody, ToolAnswered
 from omniforge.journal.journal import Journal
 from omniforge.journal.steps import (
     Effect,
@@ -22,6 +22,7 @@ from omniforge.journal.steps import (
     Question,
     Request,
     Sending,
+    Slot,
     Step,
     StepKind,
     StepStatus,
@@ -65,10 +66,11 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a model asks for."""
+    """What a model asks for; `said` is what it says with it."""
 
     name: str
     arguments: Mapping[str, Any]
+    said: str = ""
 
 
 class ToolExecutor:
@@ -91,12 +93,27 @@ class ToolExecutor:
         """
         planned = [self._plan(call, context, policy) for call in calls]
         slots = journal.take([request for request, _ in planned])
-        works = [perform for _, perform in planned]
+        works = []
+        for call, slot, (_, perform) in zip(calls, slots, planned, strict=True):
+            edit = journal.edit_of(slot)
+            edited = edit and self._edited(slot, edit, call, context, policy)
+            works.append(edited or (slot, perform))
         outcomes = await asyncio.gather(
-            *(journal.run(slot, work) for slot, work in zip(slots, works, strict=True)),
-            return_exceptions=True,
+            *(journal.run(slot, perform) for slot, perform in works), return_exceptions=True
         )
         return [_result(step) for step in _all_settled(outcomes)]
+
+    def _edited(
+        self, slot: Slot, edit: Edit, call: Call, context: ToolCallContext, policy: Policy
+    ) -> tuple[Slot, Perform]:
+        """The same step, done with what a person made of its arguments. The leave for it is given."""
+        planned, perform = self._plan(replace(call, arguments=edit.arguments), context, policy)
+        leave = [one for one in slot.request.questions if one.kind == "approval"]
+        others = [one for one in planned.questions if one.kind != "approval"]
+        request = replace(
+            slot.request, effect=planned.effect, questions=(*leave, *others), edit=edit
+        )
+        return replace(slot, request=request), perform
 
     def _plan(
         self, call: Call, context: ToolCallContext, policy: Policy
@@ -253,10 +270,10 @@ def _capped(answer: Json) -> Json:
 def _questions(tool: Tool, call: Call, ruling: Ruling) -> Iterator[Question]:
     """What has to come before this call: leave to make it, a person's answer, another run's end."""
     if ruling.action is Action.ASK:
-        yield Question("approval", f"May {call.name} be called?")
+        yield Question("approval", f"May {call.name} be called?", call.said)
     match tool.spec.waits_for:
         case "input":
-            yield Question("input", str(call.arguments.get("question", "")))
+            yield Question("input", str(call.arguments.get("question", "")), call.said)
         case "child":
             yield Question("child", f"Run {call.arguments.get('agent', '')}")
 
@@ -279,6 +296,7 @@ def _told(step: Step, seconds: float) -> EventBody:
         error_code=step.error.code if step.error else None,
         summary=_summary(step),
         effect=step.effect_class,
+        edit=step.edit,
         origin=step.origin,
         duration_ms=round(seconds * 1000),
     )
@@ -291,7 +309,7 @@ def _summary(step: Step) -> str:
 
 
 def _result(step: Step) -> ToolResult:
-    return ToolResult(step.status is StepStatus.CONFIRMED, step.answer, step.error)
+    return ToolResult(step.status is StepStatus.CONFIRMED, step.answer, step.error, step.edit)
 
 
 def _all_settled(outcomes: Sequence[Step | BaseException]) -> list[Step]:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from omniforge.agents.runs import ErrorInfo
 from omniforge.journal.blobs import Manifest
+from omniforge.journal.events import Edit
 from omniforge.journal.steps import EffectClass, Json, Origin
 from omniforge.tools.workspace import Workspace
 
@@ -53,11 +54,15 @@ class WithFiles:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The answer to one call: `result` is JSON, `error` says what to do differently."""
+    """The answer to one call: `result` is JSON, `error` says what to do differently.
+
+    With an edit the call was made with the arguments of that.
+    """
 
     success: bool
     result: Json = None
     error: ErrorInfo | None = None
+    edit: Edit | None = None
 
 
 class Tool(Protocol):

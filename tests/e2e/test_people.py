@@ -83,7 +83,7 @@ async def test_what_does_not_decide_such_a_question_is_refused_and_it_stays_open
     wrong = await decide(platform, question, "happened")
 
     assert (wrong.status_code, wrong.json()["code"]) == (400, "rejected")
-    assert "approve, reject" in wrong.json()["detail"]
+    assert "approve, edit, reject, ask" in wrong.json()["detail"]
     assert (await question_of(platform, execution))["decision"] is None
     await decide(platform, question, "reject")
     await platform.ended(execution)

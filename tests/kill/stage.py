@@ -58,8 +58,9 @@ class Stage:
                 ) as http:
                     yield cls(platform, service, http)
 
-    async def new_agent(self) -> str:
-        agent = {"name": "matrix", "status": "active", "skills": [skill("follow", "Follow it.")]}
+    async def new_agent(self, **more: Any) -> str:
+        follow = skill("follow", "Follow it.")
+        agent = {"name": "matrix", "status": "active", "skills": [follow], **more}
         return str((await self._ask("POST", "/api/v1/agents", json=agent))["id"])
 
     async def start(self, agent: str, case: Case) -> str:
@@ -81,9 +82,10 @@ class Stage:
         found = await self._ask("GET", "/api/v1/approvals", params={"limit": 200})
         return list(found["approvals"])
 
-    async def decide(self, approval_id: str, decision: Decision) -> None:
+    async def decide(self, approval_id: str, decision: Decision, **more: Any) -> None:
         """Decide, and again until it is known that the decision counts."""
-        await self._ask("POST", f"/api/v1/approvals/{approval_id}", json={"decision": decision})
+        body = {"decision": decision, **more}
+        await self._ask("POST", f"/api/v1/approvals/{approval_id}", json=body)
 
     async def steps(self, execution: str) -> list[dict[str, Any]]:
         return list((await self._ask("GET", f"/api/v1/executions/{execution}/steps"))["steps"])

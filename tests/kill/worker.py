@@ -129,8 +129,8 @@ class HeldJournal(SqlJournalStore):
         await super().commit(key, fence, change)
         for step in change.steps:
             if step.kind is StepKind.TOOL:
-                self._sent[step.effect_id or ""] = step.arguments
-                await self._gate(step.arguments, HELD_AT.get(step.status))
+                self._sent[step.effect_id or ""] = step.made_with
+                await self._gate(step.made_with, HELD_AT.get(step.status))
         for wait in change.outcome.waits if change.outcome else ():
             asked_about = self._sent.get(wait.id.partition(".")[0], {})
             await self._gate(asked_about, Moment.QUESTION_RECORDED)
@@ -216,7 +216,7 @@ async def work(settings: Settings, outside: Outside, limit: timedelta) -> None:
     """Work until killed."""
     store = HeldStore(open_store(settings.database, settings.storage_path), outside)
     await prove_shared(store, "worker")
-    client = await connect(interceptors=[HeldDecisions(outside)])
+    client = await connect(settings.key_ring, interceptors=[HeldDecisions(outside)])
     await register_search_attributes(client)
     async with make_worker(client, store, ScriptFollower(), settings, tools(outside, limit)):
         await asyncio.Event().wait()

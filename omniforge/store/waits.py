@@ -1,0 +1,69 @@
+"""What runs wait for."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel
+from sqlalchemy import func, select
+
+from omniforge.journal.ports import NodeStatus
+from omniforge.store.repository import Repository
+from omniforge.store.tables import events, inbox, nodes, streams
+
+
+class OpenWait(BaseModel, frozen=True):
+    """One thing that a run waits for. `node` is null where all of the run does."""
+
+    kind: str
+    id: str
+    node: str | None
+    tool: str = ""
+    question: str
+    since: AwareDatetime
+
+
+class WaitRepository(Repository):
+    def of(self, run_ids: Sequence[str]) -> Mapping[str, Sequence[OpenWait]]:
+        """The open waits of each of these runs, the oldest first. Runs without any are left out."""
+        found: defaultdict[str, list[OpenWait]] = defaultdict(list)
+        if run_ids:
+            for run_id, wait in (*self._of_nodes(run_ids), *self._pauses(run_ids)):
+                found[run_id].append(wait)
+        return {run: sorted(waits, key=lambda wait: wait.since) for run, waits in found.items()}
+
+    def _of_nodes(self, run_ids: Sequence[str]) -> Iterator[tuple[str, OpenWait]]:
+        """What has come already is in the inbox, and its node has not heard of it yet."""
+        come = select(inbox.c.wait_id).where(
+            inbox.c.tenant_id == self._tenant_id, inbox.c.stream_id.in_(run_ids)
+        )
+        waiting = select(nodes).where(
+            nodes.c.tenant_id == self._tenant_id,
+            nodes.c.stream_id.in_(run_ids),
+            nodes.c.status == NodeStatus.WAITING,
+        )
+        over = set(self._connection.execute(come).scalars())
+        for row in self._connection.execute(waiting).mappings():
+            for wait in row["waits"]:
+                if wait["id"] not in over:
+                    known: dict[str, Any] = {"since": row["started_at"], **wait}
+                    yield row["stream_id"], OpenWait.model_validate({**known, "node": row["node"]})
+
+    def _pauses(self, run_ids: Sequence[str]) -> Iterator[tuple[str, OpenWait]]:
+        query = (
+            select(streams.c.id, func.max(events.c.at).label("since"))
+            .join(events, events.c.stream_id == streams.c.id)
+            .where(
+                streams.c.tenant_id == self._tenant_id,
+                streams.c.id.in_(run_ids),
+                streams.c.wish == "pause",
+                events.c.type == "run_controlled",
+            )
+            .group_by(streams.c.id)
+        )
+        for row in self._connection.execute(query):
+            paused = "The run is paused until someone resumes it."
+            yield (
+                row.id,
+                OpenWait(kind="pause", id="pause", node=None, question=paused, since=row.since),
+            )

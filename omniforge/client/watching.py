@@ -16,6 +16,9 @@ from omniforge.journal.events import Event
 # The platform sends a sign of life every 15 s; this long without one, the line is dead.
 _SILENCE = 40.0
 
+# What follows the end of a run that was taken up again is there already.
+_LAST_WORD = 0.5
+
 # A line that held this long counts as a platform that answers.
 _HELD = 1.0
 
@@ -23,12 +26,16 @@ _AGAIN_LATER = frozenset({429, 500, 502, 503, 504})
 
 
 class _Cut(Exception):
-    """The line ended before the run did, or there was none: then it held for 0 seconds."""
+    """The line ended before the run did, or there was none: then it held for 0 seconds.
 
-    def __init__(self, failure: Exception, held: float = 0.0) -> None:
+    `is_closed`: the platform ended it in good order, so it had no more to tell.
+    """
+
+    def __init__(self, failure: Exception, held: float = 0.0, is_closed: bool = False) -> None:
         super().__init__(str(failure))
         self.failure = failure
         self.held = held
+        self.is_closed = is_closed
 
 
 class _Patience:
@@ -56,23 +63,44 @@ class _Patience:
 async def watch(
     transport: Transport, path: str, after: int, patience_s: float
 ) -> AsyncGenerator[Event, None]:
-    """Events after a number, each once and in order, until the one that ends the run."""
-    patience = _Patience(patience_s)
+    """Events after a number, each once and in order, until the one that ends the run.
+
+    A run that was taken up again has told of an end before, which is not the last that there is to tell.
+    """
+    patience, is_over = _Patience(patience_s), False
     silence = min(_SILENCE, max(patience_s, _HELD))
     while True:
         try:
             async with aclosing(_one_line(transport, path, after, silence)) as events:
-                async for event in events:
+                while (event := await _following(events, is_over)) is not None:
                     patience.heard()
                     if event.seq > after:
                         after = event.seq
                         yield event
-                    if event.body.type == "run_finished":
-                        return
+                    is_over = _is_over(event, is_over)
+                return
         except _Cut as cut:
+            if is_over and cut.is_closed:
+                return
             if cut.held >= _HELD:
                 patience.heard()
             await patience.pause(_told(transport, cut.failure))
+
+
+def _is_over(event: Event, was_over: bool) -> bool:
+    """Whether a run has ended by now. After its end it is only told of a retry, or in passing."""
+    if event.body.type == "run_finished":
+        return True
+    return was_over and event.body.type != "run_retried"
+
+
+async def _following(events: AsyncGenerator[Event, None], is_over: bool) -> Event | None:
+    """The next event; None when nothing follows the one that ended the run."""
+    try:
+        async with asyncio.timeout(_LAST_WORD if is_over else None):
+            return await anext(events)
+    except TimeoutError:
+        return None
 
 
 async def _one_line(
@@ -90,10 +118,11 @@ async def _one_line(
             async for sent in source:
                 if (event := _event(source.response, sent)) is not None:
                     yield event
-        failure = httpx2.TransportError("the line was cut")
+        failure, is_closed = httpx2.TransportError("the line was cut"), True
     except httpx2.TransportError as error:
-        failure = error
-    raise _Cut(failure, 0.0 if opened is None else time.monotonic() - opened)
+        failure, is_closed = error, False
+    held = 0.0 if opened is None else time.monotonic() - opened
+    raise _Cut(failure, held, is_closed)
 
 
 async def _refuse(response: httpx2.Response) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import RowMapping, select
 
 from omniforge.agents.modes import NodeChange, RunMode, Terms
-from omniforge.agents.plan import Plan
+from omniforge.agents.plan import Plan, skill_of
 from omniforge.agents.runs import Run
 from omniforge.errors import RecordUnusable, RunNotFinished
 from omniforge.execution.work import Script
@@ -13,7 +13,7 @@ from omniforge.journal.blobs import Manifest
 from omniforge.journal.canonical import Canonical, Difference, canonical, first_difference
 from omniforge.journal.ports import NodeStatus, Outcome
 from omniforge.journal.recording import NOTHING_RECORDED, RecordEnded, Recording
-from omniforge.journal.steps import Step, StepKind, StepStatus
+from omniforge.journal.steps import IN_DOUBT, Step, StepKind
 from omniforge.store.agents import AgentRepository
 from omniforge.store.records import outcome_of, step_of
 from omniforge.store.repository import Repository
@@ -25,8 +25,6 @@ _STOPPED = Outcome(NodeStatus.CANCELLED)
 
 _ALL = 2**31 - 1
 
-_IN_DOUBT = frozenset({StepStatus.SENT, StepStatus.UNKNOWN})
-
 
 class RecordingRepository(Repository):
     def of(self, run: Run, plan: Plan, node: str) -> Recording:
@@ -35,12 +33,19 @@ class RecordingRepository(Repository):
         Raises:
             RecordEnded: The run is a replay, and the original never began this skill.
         """
+        recording = self._of_source(run, plan, node)
+        for generation in range(run.generation):
+            if (row := self._node(run.id, node, generation)) is not None:
+                recording = recording.then(self._recorded(row), outcome_of(row))
+        return recording
+
+    def _of_source(self, run: Run, plan: Plan, node: str) -> Recording:
         if run.source_id is None:
             return NOTHING_RECORDED
         fork = run.terms.fork
         if run.mode is RunMode.REPLAY or fork is None:
             return self._whole(run.source_id, node)
-        if node in plan.after(fork.node):
+        if skill_of(node) in plan.after(skill_of(fork.node)):
             return NOTHING_RECORDED
         if node != fork.node:
             return self._as_far_as_it_went(run.source_id, node)
@@ -79,19 +84,20 @@ class RecordingRepository(Repository):
         """
         self.refuse_unfinished(run)
         plan = self._plan(run)
-        if node not in plan.depends_on:
+        if skill_of(node) not in plan.depends_on:
             raise RecordUnusable(
                 f"The run has no skill {node!r}. It has: {', '.join(plan.depends_on)}."
             )
-        is_done_anew = {node, *plan.after(node)}
-        if played := [name for name in changes if name not in is_done_anew]:
+        after = plan.after(skill_of(node))
+        if played := [name for name in changes if name != node and skill_of(name) not in after]:
             raise RecordUnusable(
                 f"{played[0]!r} is no skill that is done anew after {node!r}, so a change of it would"
                 " change nothing."
             )
         self._refuse_place(run, node, step)
-        for other in set(plan.depends_on) - is_done_anew:
-            self._refuse_doubt(self._steps(run.id, other), other)
+        for other in self._begun(run.id) - {node}:
+            if skill_of(other) not in after:
+                self._refuse_doubt(self._steps(run.id, other), other)
         return run.terms.forked(node, step, changes)
 
     def difference(self, run: Run, source_id: str) -> Difference | None:
@@ -141,7 +147,7 @@ class RecordingRepository(Repository):
     def _refuse_doubt(self, recorded: Sequence[Step], node: str) -> None:
         """Going on after an effect that may or may not have happened could do it twice."""
         for step in recorded:
-            if step.status in _IN_DOUBT:
+            if step.status in IN_DOUBT:
                 raise RecordUnusable(
                     f"Nobody knows whether step {step.number} of {node!r} ({step.name}) took effect, so"
                     " a fork could do it twice. Fork from that step or one before it."
@@ -154,6 +160,12 @@ class RecordingRepository(Repository):
         agents = AgentRepository(self._connection, self._tenant_id)
         version = agents.version(run.agent_id, run.agent_version or 1)
         return Plan.of([skill.reference for skill in version.skills])
+
+    def _begun(self, run_id: str) -> set[str]:
+        query = select(nodes.c.node).where(
+            nodes.c.tenant_id == self._tenant_id, nodes.c.stream_id == run_id
+        )
+        return set(self._connection.execute(query).scalars())
 
     def _whole(self, run_id: str, node: str) -> Recording:
         row = self._node(run_id, node)
@@ -174,20 +186,27 @@ class RecordingRepository(Repository):
     def _steps(self, run_id: str, node: str) -> list[Step]:
         """The steps of a node's newest generation, in order."""
         row = self._node(run_id, node)
+        return [] if row is None else self._recorded(row)
+
+    def _recorded(self, node: RowMapping) -> list[Step]:
+        """The steps of one generation of a node, in order."""
         query = select(steps).where(
             steps.c.tenant_id == self._tenant_id,
-            steps.c.stream_id == run_id,
-            steps.c.node == node,
-            steps.c.generation == (row["generation"] if row is not None else 0),
+            steps.c.stream_id == node["stream_id"],
+            steps.c.node == node["node"],
+            steps.c.generation == node["generation"],
         )
         rows = self._connection.execute(query.order_by(steps.c.number)).mappings()
         return [step_of(row) for row in rows]
 
-    def _node(self, run_id: str, node: str) -> RowMapping | None:
+    def _node(self, run_id: str, node: str, generation: int | None = None) -> RowMapping | None:
+        """A generation of a node; the newest, if it is not said which."""
         query = select(nodes).where(
             nodes.c.tenant_id == self._tenant_id,
             nodes.c.stream_id == run_id,
             nodes.c.node == node,
         )
+        if generation is not None:
+            query = query.where(nodes.c.generation == generation)
         newest = query.order_by(nodes.c.generation.desc()).limit(1)
         return self._connection.execute(newest).mappings().first()

@@ -1,15 +1,16 @@
 """What the skills of a run came to, once nobody may work on them any more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from sqlalchemy import RowMapping, bindparam, select, update
 
 from omniforge import clock
-from omniforge.agents.runs import RunStatus, SkillResult, TokenUsage
+from omniforge.agents.modes import RunMode
+from omniforge.agents.runs import ErrorInfo, RunStatus, SkillResult, TokenUsage
 from omniforge.journal.ports import NodeStatus
-from omniforge.journal.steps import Origin, StepKind
-from omniforge.store.records import error_of
+from omniforge.journal.steps import IN_DOUBT, Origin, Step, StepKind
+from omniforge.store.records import error_of, step_of
 from omniforge.store.repository import Repository
 from omniforge.store.reservations import settle_lost
 from omniforge.store.streams import advance, clear_shown
@@ -17,6 +18,9 @@ from omniforge.store.tables import nodes, steps
 
 # Above any segment a workflow reaches: whoever still works on a node of a finished run is fenced out.
 _CLOSED_SEGMENT = 2**30
+
+# More would hide what is said of the first ones.
+MAX_TOLD = 8
 
 _UNFINISHED_NODE = [status for status in NodeStatus if not status.is_final]
 
@@ -31,12 +35,21 @@ _SPENT = select(steps.c.node, steps.c.usage, steps.c.cost, steps.c.reserved).whe
 
 class SkillResults(Repository):
     def close(
-        self, run_id: str, rows: Mapping[str, RowMapping], status: RunStatus
-    ) -> list[SkillResult]:
+        self,
+        run: RowMapping,
+        rows: Mapping[str, RowMapping],
+        status: RunStatus,
+        error: ErrorInfo | None,
+    ) -> tuple[list[SkillResult], ErrorInfo | None]:
         """What each skill came to; whoever still works on one of them can write no more.
 
-        `rows` are the run's nodes, and `status` is how it ends.
+        `rows` are the run's nodes, `status` is how it ends, and `error` why. Of a run that was stopped,
+        that comes back with what was cut off.
         """
+        run_id, cut_off = run["id"], dict[str, ErrorInfo]()
+        if status is RunStatus.CANCELLED and error and run["mode"] != RunMode.REPLAY:
+            cut_off = self._cut_off(rows, error)
+            error = _with_accounts(error, cut_off)
         if any(not NodeStatus(row["status"]).is_final for row in rows.values()):
             statement = update(nodes).where(
                 nodes.c.stream_id == run_id, nodes.c.status.in_(_UNFINISHED_NODE)
@@ -45,10 +58,33 @@ class SkillResults(Repository):
             self._connection.execute(statement.values(closed))
             clear_shown(self._connection, run_id)
         spent = self._spent(run_id)
-        return [
+        results = [
             _skill_result(row, status, *spent.get(node, (TokenUsage(), Decimal(0))))
             for node, row in rows.items()
         ]
+        told = [one.model_copy(update={"error": cut_off.get(one.id, one.error)}) for one in results]
+        return told, error
+
+    def _cut_off(self, rows: Mapping[str, RowMapping], error: ErrorInfo) -> dict[str, ErrorInfo]:
+        """Of each skill that was at work when its run was stopped: what is done of it, and what is not."""
+        return {
+            node: ErrorInfo(code=error.code, message=_account(self._steps(row)), skill=node)
+            for node, row in rows.items()
+            if not NodeStatus(row["status"]).is_final and row["items"] is None
+        }
+
+    def _steps(self, row: RowMapping) -> list[Step]:
+        query = (
+            select(steps)
+            .where(
+                steps.c.tenant_id == self._tenant_id,
+                steps.c.stream_id == row["stream_id"],
+                steps.c.node == row["node"],
+                steps.c.generation == row["generation"],
+            )
+            .order_by(steps.c.number)
+        )
+        return [step_of(step) for step in self._connection.execute(query).mappings()]
 
     def _spent(self, run_id: str) -> dict[str, tuple[TokenUsage, Decimal]]:
         """What each node used and cost. A call whose worker died counts at its worst case."""
@@ -74,6 +110,38 @@ class SkillResults(Repository):
         self._connection.execute(update(steps).where(*of_lost).values(assumed))
         money = settle_lost(self._connection, self._tenant_id, run_id)
         advance(self._connection, run_id, self._tenant_id, [], money)
+
+
+def _with_accounts(error: ErrorInfo, cut_off: Mapping[str, ErrorInfo]) -> ErrorInfo:
+    """Why a run was stopped, with what that cut off."""
+    accounts = [one.message for one in cut_off.values()]
+    if len(accounts) > 1:
+        accounts = [f"{node}: {one.message}" for node, one in cut_off.items()]
+    if len(accounts) > MAX_TOLD:
+        accounts[MAX_TOLD:] = [f"And {len(accounts) - MAX_TOLD} more skills."]
+    return error.model_copy(update={"message": " ".join([error.message, *accounts])})
+
+
+def _account(recorded: Sequence[Step]) -> str:
+    done = [step for step in recorded if step.status.is_settled]
+    doubtful = [step.name for step in recorded if step.status in IN_DOUBT]
+    count = sum(step.kind is not StepKind.PREAMBLE for step in done)
+    said = [f"{count} step is done." if count == 1 else f"{count} steps are done."]
+    if calls := _unanswered(recorded):
+        said.append(f"These calls were cut off, or not made any more: {', '.join(calls)}.")
+    if doubtful:
+        said.append(f"It is not known whether these calls took effect: {', '.join(doubtful)}.")
+    return " ".join(said)
+
+
+def _unanswered(recorded: Sequence[Step]) -> list[str]:
+    """The calls of the last turn that have no record at all; nothing of theirs was written ahead."""
+    turns = [step for step in recorded if step.kind is StepKind.MODEL and step.answer]
+    if not turns:
+        return []
+    known = {step.number for step in recorded}
+    calls = enumerate(turns[-1].answer.get("calls", ()), turns[-1].number + 1)
+    return [call["name"] for number, call in calls if number not in known]
 
 
 def _skill_result(

@@ -11,7 +11,14 @@ from omniforge.journal.asking import PersonNeeded
 from omniforge.journal.events import Wait
 from omniforge.journal.journal import Interrupted, Journal
 from omniforge.journal.memory import MemoryJournalStore
-from omniforge.journal.ports import Announce, Decision, InboxItem, NodeState, Transition
+from omniforge.journal.ports import (
+    Announce,
+    Decision,
+    InboxItem,
+    JournalStore,
+    NodeState,
+    Transition,
+)
 from omniforge.journal.steps import (
     Effect,
     EffectClass,
@@ -48,7 +55,7 @@ class Life:
 class MortalStore:
     """The store as one worker reaches it. Counts how often each step was settled."""
 
-    def __init__(self, store: MemoryJournalStore, life: Life, settled: Counter[int]) -> None:
+    def __init__(self, store: JournalStore, life: Life, settled: Counter[int]) -> None:
         self._store, self._life, self._settled = store, life, settled
         self._refused = False
 
@@ -71,6 +78,9 @@ class MortalStore:
             raise
         self._settled.update(step.number for step in change.steps if step.status.is_settled)
         self._life.moment()
+
+    async def messages(self, key: NodeKey) -> Sequence[InboxItem]:
+        return await self._store.messages(key)
 
 
 @dataclass(frozen=True)

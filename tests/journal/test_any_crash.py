@@ -102,6 +102,12 @@ class Purse(RuleBasedStateMachine):
     def work(self, place: int, moments: int | None) -> None:
         self._live(self.skills[place % len(self.skills)], moments)
 
+    @precondition(lambda self: self.skills)
+    @rule(cents=st.integers(1, 20))
+    def raise_the_cap(self, cents: int) -> None:
+        assert self.money.cap is not None
+        self.money.cap += Decimal(cents) / 100
+
     @invariant()
     def the_cap_holds(self) -> None:
         if hasattr(self, "store"):

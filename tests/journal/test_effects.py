@@ -77,6 +77,20 @@ async def test_a_keyed_effect_is_sent_again_under_the_same_id(node: Node, troubl
 
 @requirement("DUR-2")
 @pytest.mark.parametrize("trouble", [lost_answer(), hang, asyncio.CancelledError()])
+async def test_a_refused_repeat_says_nothing_of_the_sending_before_it(
+    node: Node, trouble: object
+) -> None:
+    """A service that is busy for a moment may have done what it was sent before."""
+    world = World(trouble, failure(), Performed("posted"))  # type: ignore[arg-type]  # parametrised
+    step = await post(node, effect(KEYED, world, timeout=0.02), world)
+
+    assert isinstance(step, Step)
+    assert (step.status, step.answer, step.sends) == (StepStatus.CONFIRMED, "posted", 3)
+    assert len({sending.effect_id for sending in world.sendings}) == 1
+
+
+@requirement("DUR-2")
+@pytest.mark.parametrize("trouble", [lost_answer(), hang, asyncio.CancelledError()])
 async def test_a_findable_effect_that_arrived_is_found_and_not_sent_again(
     node: Node, trouble: object
 ) -> None:

@@ -77,6 +77,14 @@ class Conversation:
         self._say(Message(Author.ASSISTANT, text=said or "(nothing)"))
         self._say(Message(Author.USER, text=problem))
 
+    def answered(self, turn: Turn) -> None:
+        """An answer that would have been the last one."""
+        self._say(Message(Author.ASSISTANT, text=turn.text, native=turn.native))
+
+    def heard(self, message: str) -> None:
+        """What a person says to the model at work."""
+        self._say(Message(Author.USER, text=message))
+
     def cut_for(self, room: int) -> Cut | None:
         """What has to give way so that the rest takes about `room` estimated tokens; None when that
         would not be worth it.

@@ -1,7 +1,11 @@
 """What a segment of a skill comes to, and what is put on record of it."""
 
+import hashlib
+
+from omniforge.agents.budgets import Shortfall
 from omniforge.agents.runs import ErrorInfo
 from omniforge.errors import (
+    BudgetExceeded,
     ContextTooLong,
     ModelAuthFailed,
     ModelOverloaded,
@@ -13,7 +17,8 @@ from omniforge.errors import (
 )
 from omniforge.execution.events import Ending, ExecutionResult
 from omniforge.execution.loop.progress import Progress
-from omniforge.journal.events import EventBody, SkillCompleted, SkillFailed, SkillWaiting
+from omniforge.journal.entries import fence_name
+from omniforge.journal.events import EventBody, SkillCompleted, SkillFailed, SkillWaiting, Wait
 from omniforge.journal.journal import Journal
 from omniforge.journal.ports import NodeStatus, Outcome
 from omniforge.journal.steps import StepStatus
@@ -49,6 +54,21 @@ def early(ending: Ending, progress: Progress, error: ErrorInfo) -> ExecutionResu
     return ExecutionResult(
         ending, partial, progress.text, error=error, iterations=progress.iterations
     )
+
+
+def parked(error: BudgetExceeded, journal: Journal, progress: Progress) -> ExecutionResult:
+    """A skill whose next model call does not fit under a cap waits until it does."""
+    short = Shortfall.model_validate(error.details)
+    # Each time it waits is a question of its own: what is left may be another amount by then.
+    key, fence = journal.key, fence_name(journal.fence)
+    place = f"{key.stream_id}/{key.node}/{key.generation}/{fence}"
+    wait = Wait(
+        kind="budget",
+        id=f"budget-{hashlib.sha256(place.encode()).hexdigest()[:32]}",
+        question=short.question(key.stream_id),
+        short=short,
+    )
+    return ExecutionResult(Ending.WAITING, waits=(wait,), iterations=progress.iterations)
 
 
 def recorded(outcome: Outcome, journal: Journal) -> ExecutionResult:

@@ -7,6 +7,7 @@ from typing import Any
 
 from omniforge.agents.permissions import Action
 from omniforge.errors import CallExcluded
+from omniforge.journal.asking import ASKED_BACK
 from omniforge.journal.steps import EffectClass
 from omniforge.llm.protocol import ToolCall
 from omniforge.tools.executor import Policy, Ruling
@@ -16,6 +17,8 @@ from omniforge.tools.wording import listed
 
 # Once more may help against a passing trouble; a third time is hope.
 MAX_SAME_CALL = 2
+
+_NO_FAILURES = frozenset({CallExcluded.code, ASKED_BACK})
 
 
 class Exclusion:
@@ -43,7 +46,7 @@ class Exclusion:
         may come to something else."""
         pairs = list(zip(calls, results, strict=True))
         for call, result in pairs:
-            if result.error is not None and result.error.code != CallExcluded.code:
+            if result.error is not None and result.error.code not in _NO_FAILURES:
                 self._same[_key(call.name, call.arguments)] += 1
                 self._ways[call.name, result.error.code] += 1
         if any(result.success for _, result in pairs):

@@ -15,7 +15,9 @@ from omniforge.execution.loop.observations import observation, sentence
 from omniforge.execution.loop.preamble import Preamble
 from omniforge.execution.loop.progress import Progress
 from omniforge.execution.loop.prompt import repair
+from omniforge.execution.loop.steering import Steering
 from omniforge.execution.model_call.reasoning import ModelFailed, ReasoningEngine, is_whole_answer
+from omniforge.journal.asking import is_asked_back
 from omniforge.journal.journal import Journal
 from omniforge.llm.protocol import Turn
 from omniforge.tools.executor import Call, Policy, ToolExecutor
@@ -48,19 +50,21 @@ class Turns:
         self._compaction = Compaction(
             self._conversation, preamble, journal, reasoning, tools.registry
         )
+        self._steering = Steering(self._conversation, journal, progress)
         self._schema = OutputSchema(preamble.output_schema)
         self._malformed = self._repairs = 0
 
     async def take(self, limit: int, context: ToolCallContext) -> ExecutionResult:
-        """Take turns, at most `limit` of them.
+        """Take turns, at most `limit` of them, and one more for each message of a person.
 
         Raises:
             ModelFailed, GaveUp, OutputInvalid: The skill cannot come to an answer.
             Interrupted, PersonNeeded, BudgetExceeded, RecordEnded: As the journal says.
         """
         progress = self._progress
-        while progress.iterations < limit:
+        while progress.iterations < limit + self._steering.heard:
             progress.say(await self._compaction.make_room() or "")
+            await self._steering.listen()
             progress.iterations += 1
             turn = await self._next()
             if turn is None:
@@ -68,7 +72,10 @@ class Turns:
             if turn.calls:
                 await self._act(turn, context)
             elif self._accepts(turn):
-                return self._answered(turn)
+                if not await self._steering.is_to_go_on():
+                    return self._answered(turn)
+                self._conversation.answered(turn)
+                await self._steering.listen()
         message = (
             f"The skill used up its {limit} turns without an answer. Allow it more"
             " (limits.max_iterations), or split it."
@@ -103,7 +110,7 @@ class Turns:
     # ---- acting ------------------------------------------------------------------------------
 
     async def _act(self, turn: Turn, context: ToolCallContext) -> None:
-        calls = [Call(call.name, call.arguments) for call in turn.calls]
+        calls = [Call(call.name, call.arguments, turn.text) for call in turn.calls]
         results = await self._tools.execute(calls, context, self._journal, self._exclusion)
         self._tell(calls, results)
         self._exclusion.saw(turn.calls, results)
@@ -111,7 +118,9 @@ class Turns:
             observation(call, result, self._tools.registry, self._preamble.mark)
             for call, result in zip(turn.calls, results, strict=True)
         ]
-        if (circle := self._circles.closed_by(turn.calls, answers)) is not None:
+        # People who ask back know themselves how often they want to.
+        is_talk = any(is_asked_back(result.error) for result in results)
+        if not is_talk and (circle := self._circles.closed_by(turn.calls, answers)) is not None:
             raise ModelFailed(ErrorInfo(code="repetition", message=circle))
         self._conversation.took(turn, answers, _note(turn))
 

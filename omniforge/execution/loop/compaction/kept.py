@@ -13,13 +13,15 @@ _BY_PEOPLE = frozenset({"rejected", "skipped"})
 
 
 def kept(steps: Iterable[Step], registry: ToolRegistry, room: int, for_skills: int) -> str:
-    """Decisions of people, effects with their ids, and skills that were loaded, as sections of a text.
+    """What people said and decided, effects with their ids, and loaded skills, as sections of a text.
 
     Taken from the record, not from the conversation, so nothing that was said can make one up. Each of
-    the first two gets at most `room` characters, the skills get `for_skills`; the latest come first.
+    the first three gets at most `room` characters, the skills get `for_skills`; the latest come first.
     """
-    calls = [step for step in steps if step.kind is StepKind.TOOL]
+    recorded = list(steps)
+    calls = [step for step in recorded if step.kind is StepKind.TOOL]
     sections = {
+        "Messages from people": _latest(list(_messages(recorded)), room),
         "Decisions of people": _latest(list(_decisions(calls, registry)), room),
         "Calls that change something outside": _latest(list(_effects(calls)), room),
         "Skills that you loaded": list(_loaded(calls, for_skills)),
@@ -38,6 +40,12 @@ def _latest(lines: Sequence[str], room: int) -> list[str]:
             break
         taken.append(line)
     return taken[::-1]
+
+
+def _messages(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        if step.kind is StepKind.MESSAGE:
+            yield f"- {step.answer['by']}: {step.answer['text']}"
 
 
 def _decisions(calls: Sequence[Step], registry: ToolRegistry) -> Iterator[str]:

@@ -5,12 +5,26 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from api.dependencies import Caller, Mine
+from activities.payloads import Raise
+from api.dependencies import Caller, Mine, OwnRun, Temporal
 from api.errors import responses
-from api.schemas.budgets import BudgetBody, BudgetList, CapBody, CostBody, CostList
+from api.launch import Launching
+from api.schemas.budgets import BudgetBody, BudgetList, CapBody, CostBody, CostList, RaiseBody
+from api.updates import NotTaken, update
 from omniforge.agents.budgets import Period, Scope
-from omniforge.errors import AgentNotFound, BudgetNotFound, MemberNotFound, Unauthenticated
+from omniforge.errors import (
+    AgentNotFound,
+    BudgetNotFound,
+    BudgetNotRaised,
+    ExecutionNotFound,
+    MemberNotFound,
+    RunFinished,
+    TemporalUnavailable,
+    Unauthenticated,
+)
+from omniforge.identity import new_id
 from omniforge.store.budgets import CostBy
+from workflows.attributes import RAISE_BUDGET
 
 router = APIRouter(prefix="/api/v1", tags=["budgets"], responses=responses(Unauthenticated))
 
@@ -51,22 +65,62 @@ async def list_budgets(mine: Mine) -> BudgetList:
     responses=responses(AgentNotFound, MemberNotFound, BudgetNotFound),
 )
 async def set_budget(
-    scope: CappedScope, period: Period, body: CapBody, named: Named, mine: Mine
+    scope: CappedScope, period: Period, body: CapBody, named: Named, mine: Mine, launch: Launching
 ) -> BudgetBody:
     """Cap what model calls may cost: of an agent, a person, or the whole workspace.
 
-    It holds from the next call on, also in runs under way, and counts what was spent before.
+    It holds from the next call on, also in runs under way, and counts what was spent before. Runs that
+    wait for money and get it so go on at once.
     """
     cap = body.cap_usd
-    return BudgetBody.of(await mine.write(lambda db: db.budgets.set(scope, named, period, cap)))
+    budget = await mine.write(lambda db: db.budgets.set(scope, named, period, cap))
+    await launch.fund(mine.tenant_id)
+    return BudgetBody.of(budget)
 
 
 @router.delete(
     "/budgets/{scope}/{subject}/{period}", status_code=204, responses=responses(BudgetNotFound)
 )
-async def clear_budget(scope: CappedScope, period: Period, named: Named, mine: Mine) -> None:
-    """Take a cap away."""
+async def clear_budget(
+    scope: CappedScope, period: Period, named: Named, mine: Mine, launch: Launching
+) -> None:
+    """Take a cap away. Runs that waited for its money go on at once."""
     await mine.write(lambda db: db.budgets.clear(named, period))
+    await launch.fund(mine.tenant_id)
+
+
+@router.post(
+    "/executions/{execution_id}/budget",
+    responses=responses(ExecutionNotFound, BudgetNotRaised, RunFinished, TemporalUnavailable),
+)
+async def raise_budget(
+    run: OwnRun, body: RaiseBody, caller: Caller, mine: Mine, temporal: Temporal, launch: Launching
+) -> BudgetBody:
+    """Let a run spend more. Waiting for that, it goes on at once, and so do runs that it has started.
+
+    This raises the cap that the run took from `limits.budget_usd` of its agent. Caps of the agent, the
+    person and the workspace stay as they are.
+    """
+    cap = body.budget_usd
+    await mine.read(lambda db: db.control.refuse_raise(run.id, cap))
+    more = Raise(
+        execution_id=run.id,
+        tenant_id=run.tenant_id,
+        cap_usd=cap,
+        by=caller.user_id,
+        request_id=new_id("br"),
+    )
+    try:
+        await update(temporal, run.tenant_id, run.id, RAISE_BUDGET, more, more.request_id)
+    except NotTaken as refused:
+        # Another caller was faster, or the run has ended since: the same look says which.
+        await mine.read(lambda db: db.control.refuse_raise(run.id, cap))
+        raise BudgetNotRaised(f"The run did not take the raise. {refused}") from refused
+    await launch.fund(mine.tenant_id)
+    budget = await mine.read(lambda db: db.budgets.of_run(run.id))
+    if budget is None:
+        raise BudgetNotRaised("The run has no cap of its own.")
+    return BudgetBody.of(budget)
 
 
 @router.get("/costs")

@@ -2,10 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Self
 
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field, field_validator, model_validator
 
-from omniforge.agents.budgets import BEGINNING, Budget
+from omniforge.agents.budgets import BEGINNING, Budget, BudgetMode, BudgetTerms
 from omniforge.client import models
 from omniforge.store.budgets import Cost
 
@@ -33,6 +34,49 @@ class BudgetBody(models.Budget):
             starts_on=_unless_ever(budget.starts),
             ends_on=budget.ends,
         )
+
+
+class Spending(BaseModel, extra="forbid"):
+    """What becomes of a run whose next model call does not fit under a cap.
+
+    It waits until someone raises the cap. With `budget_mode` `ask` (or `cli`) whoever watches it is
+    asked; with `warn` (or `mcp`) a program is told by an event `budget_warning`. Then, with
+    `auto_proceed`, the run may raise its own cap by itself: once, to `auto_proceed_limit_usd`.
+    """
+
+    budget_mode: BudgetMode = Field(
+        default=BudgetMode.ASK, validation_alias=AliasChoices("budget_mode", "mode")
+    )
+    auto_proceed: bool = False
+    auto_proceed_limit_usd: Decimal | None = Field(default=None, gt=0, le=100_000, decimal_places=9)
+
+    @field_validator("budget_mode", mode="before")
+    @classmethod
+    def _known_names(cls, name: object) -> object:
+        return (
+            {"cli": BudgetMode.ASK, "mcp": BudgetMode.WARN}.get(name, name)
+            if isinstance(name, str)
+            else name
+        )
+
+    @model_validator(mode="after")
+    def _is_of_one_mind(self) -> Self:
+        if self.auto_proceed != (self.auto_proceed_limit_usd is not None):
+            raise ValueError("auto_proceed and auto_proceed_limit_usd go together")
+        if self.auto_proceed and self.budget_mode is BudgetMode.ASK:
+            raise ValueError("auto_proceed is for budget_mode 'warn': a person is asked instead")
+        return self
+
+    @property
+    def budget_terms(self) -> BudgetTerms:
+        limit = self.auto_proceed_limit_usd
+        return BudgetTerms(mode=self.budget_mode, auto_proceed_limit_usd=limit)
+
+
+class RaiseBody(BaseModel, extra="forbid"):
+    """What a run may spend in all, in dollars; more than it may now."""
+
+    budget_usd: Decimal = Field(ge=0, le=100_000, decimal_places=9)
 
 
 class BudgetList(BaseModel):

@@ -5,8 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, PlainSerializer
 
 from omniforge.errors import BudgetExceeded, BudgetHeld
+
+Dollars = Annotated[
+    Decimal, PlainSerializer(lambda amount: f"{amount:f}", return_type=str, when_used="json")
+]
+"""An amount, exact: in JSON a string of digits."""
 
 NOTHING = Decimal(0)
 NANOS = 10**9
@@ -55,6 +63,79 @@ class Period(StrEnum):
                 return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
             case Period.DAY:
                 return day + timedelta(days=1)
+
+
+class BudgetMode(StrEnum):
+    """Whether whoever starts a run can be asked when its money is short."""
+
+    ASK = "ask"
+    """A person looks on: the run waits and asks."""
+    WARN = "warn"
+    """A program: it is warned, and the run waits unless it may raise its own cap by itself."""
+
+
+class BudgetTerms(BaseModel, frozen=True):
+    """What a run does when a call does not fit under its own cap.
+
+    Up to `auto_proceed_limit_usd` it raises that cap by itself, once. No other cap ever rises so.
+    """
+
+    mode: BudgetMode = BudgetMode.ASK
+    auto_proceed_limit_usd: Dollars | None = None
+
+
+class Shortfall(BaseModel, frozen=True):
+    """A call that a cap leaves no room for. `ends_on` is the day on which the cap starts anew."""
+
+    scope: Scope
+    subject: str
+    period: Period
+    cap_usd: Dollars
+    left_usd: Dollars
+    needs_usd: Dollars
+    ends_on: date | None = None
+
+    def sentence(self, run_id: str | None = None) -> str:
+        """What is missing, as told to the run of this id."""
+        return (
+            f"The next model call may cost up to ${self.needs_usd:f}; ${self.left_usd:f} of the"
+            f" ${self.cap_usd:f} of {self._owner(run_id)} is left."
+        )
+
+    def question(self, run_id: str) -> str:
+        """The same for people who can do something about it, and what that is."""
+        who = (
+            "Whoever may run the agent"
+            if self.scope is Scope.RUN
+            else "An owner or admin of the workspace"
+        )
+        return f"{self.sentence(run_id)} {who} can raise it: {self.command()}{self._relief()}"
+
+    def enough(self) -> Decimal:
+        """A cap under which the call fits, with some room for those after it; in whole cents."""
+        wanted = max(self.cap_usd + self.needs_usd - self.left_usd, self.cap_usd * Decimal("1.2"))
+        return (wanted * 100).to_integral_value(ROUND_CEILING) / 100
+
+    def command(self, amount: str = "USD") -> str:
+        """What raises this cap to an amount, in a terminal."""
+        if self.scope is Scope.RUN:
+            return f"omniforge runs raise {self.subject} --budget-usd {amount}"
+        whose = "" if self.scope is Scope.TENANT else f" --{self.scope} {self.subject}"
+        per = "" if self.period is Period.EVER else f" --per {self.period}"
+        return f"omniforge budgets set {amount}{whose}{per}"
+
+    def _owner(self, run_id: str | None) -> str:
+        during = "" if self.period is Period.EVER else f" for this {self.period}"
+        if self.scope is Scope.RUN and run_id not in {None, self.subject}:
+            return f"run {self.subject}, which has this one work for it"
+        owners = {Scope.RUN: "this run", Scope.TENANT: "the workspace"}
+        return owners.get(self.scope, f"{self.scope} {self.subject}") + during
+
+    def _relief(self) -> str:
+        """When it goes on by itself, if a new period leaves room for the call."""
+        if self.ends_on is None or self.needs_usd > self.cap_usd:
+            return ""
+        return f" (by itself it goes on when a new {self.period} begins, {self.ends_on}, 00:00 UTC)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,28 +226,24 @@ class Budget:
     def fits(self, amount: Decimal) -> bool:
         return self.settled + self.overrun + self.reserved + amount <= self.cap
 
+    def may_fit(self, amount: Decimal) -> bool:
+        """Whether a call fits, at the latest when those under way have ended and cost nothing."""
+        return self.settled + self.overrun + amount <= self.cap
+
     def refusal(self, amount: Decimal) -> BudgetExceeded:
         """Why a call does not fit; `BudgetHeld` when it would once the calls under way have ended."""
-        only_held = self.settled + self.overrun + amount <= self.cap
-        kind = BudgetHeld if only_held else BudgetExceeded
-        return kind(
-            f"The next model call may cost up to ${amount:f}; ${self.left:f} of"
-            f" {self._named()} is left. {self._advice()}",
+        kind = BudgetHeld if self.may_fit(amount) else BudgetExceeded
+        short = self.shortfall(amount)
+        return kind(short.sentence(), **short.model_dump(mode="json"))
+
+    def shortfall(self, amount: Decimal) -> Shortfall:
+        """What there is and what is wanted, for people and programs."""
+        return Shortfall(
             scope=self.scope,
             subject=self.subject,
             period=self.period,
-            cap_usd=f"{self.cap:f}",
-            left_usd=f"{self.left:f}",
+            cap_usd=self.cap,
+            left_usd=self.left,
+            needs_usd=amount,
+            ends_on=self.ends,
         )
-
-    def _named(self) -> str:
-        owners = {Scope.RUN: "this run", Scope.TENANT: "the workspace"}
-        owner = owners.get(self.scope, f"{self.scope} {self.subject}")
-        during = "" if self.period is Period.EVER else f" for this {self.period}"
-        return f"the ${self.cap:f} of {owner}{during}"
-
-    def _advice(self) -> str:
-        if self.scope is Scope.RUN:
-            return "Raise `limits.budget_usd` of the agent, or choose a cheaper model."
-        fresh = f" A new {self.period} begins on {self.ends}, 00:00 UTC." if self.ends else ""
-        return f"Raise it with `omniforge budgets set`, or choose a cheaper model.{fresh}"

@@ -2,17 +2,19 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from omniforge.cli.exits import ExitCode
 from omniforge.cli.session import Session, on_platform
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from omniforge.agents.budgets import Scope
+    from omniforge.agents.budgets import BudgetTerms, Scope, Shortfall
     from omniforge.client.models import Budget
+    from omniforge.journal.events import EventBody
 
 app = typer.Typer(
     no_args_is_help=True, help="Caps on what model calls may cost, and what they cost."
@@ -41,6 +43,13 @@ UserId = Annotated[
     str | None, typer.Option(metavar="USER", help="Of the runs one person starts; `me` is you.")
 ]
 PerOption = Annotated[Per, typer.Option(help="A day or month of UTC, or without end.")]
+AutoProceed = Annotated[
+    str | None,
+    typer.Option(
+        metavar="USD",
+        help="Do not ask when its budget is used up: it goes on by itself, up to this in all.",
+    ),
+]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY")]
 
 
@@ -73,7 +82,7 @@ async def set_budget(
     from omniforge.agents.budgets import Period
 
     scope, subject = await _whose(session, agent, user)
-    cap = _dollars(amount)
+    cap = dollars(amount)
     budget = await session.client.budgets.set(cap, scope, subject, Period(per))
     if session.out.as_json:
         session.out.document(budget)
@@ -126,7 +135,79 @@ async def _whose(session: Session, agent: str | None, user: str | None) -> "tupl
     return (Scope.TENANT, "me") if user is None else (Scope.USER, user)
 
 
-def _dollars(amount: str) -> "Decimal":
+class Purse:
+    """What is done when a run that is being watched is short of money: a person is asked for more.
+
+    Where nobody can be asked, the command ends and says how to go on, unless it `waits`.
+    """
+
+    def __init__(self, session: Session, run_id: str, *, waits: bool) -> None:
+        self._session, self._run_id, self._waits = session, run_id, waits
+        self._raised: dict[str, Decimal] = {}
+
+    async def mind(self, told: "EventBody") -> None:
+        """
+        Raises:
+            Exit: Nobody can be asked. The run waits.
+        """
+        short = self._shortage(told)
+        if short is None or short.cap_usd < self._raised.get(short.subject, 0):
+            return
+        if self._session.out.can_ask:
+            await self._ask(short)
+        elif not self._waits:
+            message = f"The run {self._run_id} waits. {short.sentence(self._run_id)}"
+            how = f"Raise it: {short.command()}\nThen: omniforge runs watch {self._run_id}"
+            self._session.out.error("short_of_money", message, how)
+            raise typer.Exit(ExitCode.SHORT_OF_MONEY)
+
+    def _shortage(self, told: "EventBody") -> "Shortfall | None":
+        """Why the run waits, or one that it has started. What it could help itself is none."""
+        from omniforge.journal.events import BudgetWarning, SkillWaiting
+
+        if isinstance(told, SkillWaiting):
+            return next((wait.short for wait in told.waits if wait.short is not None), None)
+        if isinstance(told, BudgetWarning) and told.run_id != self._run_id:
+            return told.short
+        return None
+
+    async def _ask(self, short: "Shortfall") -> None:
+        from omniforge.agents.budgets import Scope
+        from omniforge.errors import OmniForgeError
+
+        out = self._session.out
+        if short.scope is not Scope.RUN:
+            out.note(f"It goes on as soon as that is raised: {short.command()}")
+            return
+        out.note(short.sentence(self._run_id))
+        amount = _asked(f"{short.enough():f}")
+        try:
+            budget = await self._session.client.runs.raise_budget(short.subject, amount)
+        except OmniForgeError as error:
+            out.note(error.message)
+        else:
+            self._raised[short.subject] = budget.cap_usd
+
+
+def _asked(proposal: str) -> "Decimal":
+    try:
+        answer = typer.prompt("Raise the run's budget to", proposal, value_proc=dollars, err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return cast("Decimal", answer)
+
+
+def budget_terms(auto_proceed: str | None) -> "BudgetTerms":
+    """What `omniforge run` tells the platform of the money that a run may take by itself."""
+    from omniforge.agents.budgets import BudgetMode, BudgetTerms
+
+    if auto_proceed is None:
+        return BudgetTerms()
+    limit = dollars(auto_proceed)
+    return BudgetTerms(mode=BudgetMode.WARN, auto_proceed_limit_usd=limit)
+
+
+def dollars(amount: str) -> "Decimal":
     from decimal import Decimal, InvalidOperation
 
     try:

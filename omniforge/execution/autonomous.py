@@ -26,7 +26,14 @@ from omniforge.execution.events import (
     TaskStatusEvent,
 )
 from omniforge.execution.loop.answers import schema_of
-from omniforge.execution.loop.endings import early, explained, outcome_of, played, recorded
+from omniforge.execution.loop.endings import (
+    early,
+    explained,
+    outcome_of,
+    parked,
+    played,
+    recorded,
+)
 from omniforge.execution.loop.policy import CallPolicy
 from omniforge.execution.loop.preamble import USUAL, Preamble, Rules, compaction_point
 from omniforge.execution.loop.progress import Progress
@@ -178,7 +185,9 @@ class AutonomousSkillExecutor:
             return played(record.outcome, progress)
         except ModelFailed as failed:
             return early(Ending.FAILED, progress, explained(failed.info))
-        except (Ended, GaveUp, BudgetExceeded) as error:
+        except BudgetExceeded as error:
+            return parked(error, journal, progress)
+        except (Ended, GaveUp) as error:
             info = ErrorInfo(code=error.code, message=error.message)
             return early(Ending.FAILED, progress, info)
 
@@ -189,14 +198,20 @@ class AutonomousSkillExecutor:
             await journal.preamble(lambda: self._preamble(user_request, context.session_id))
         )
         turns = Turns(preamble, journal, self._reasoning, self._tools, self._policy, progress)
-        return await turns.take(self._config.max_iterations, context)
+        limit = self._config.max_iterations + journal.spent_turns
+        return await turns.take(limit, context)
 
     async def _record(self, ended: ExecutionResult, journal: Journal) -> ExecutionResult:
         """Put the ending on record, except an interruption: the next segment simply goes on."""
         if ended.ending is not Ending.INTERRUPTED:
             outcome, event = outcome_of(ended, self._skill.name, journal)
-            await journal.finish(outcome, event)
-            ended = replace(ended, error=outcome.error)
+            try:
+                await journal.finish(outcome, event)
+                ended = replace(ended, error=outcome.error)
+            except Interrupted as stop:
+                ended = ExecutionResult(
+                    Ending.INTERRUPTED, interruption=stop.reason, iterations=ended.iterations
+                )
         return replace(ended, usage=journal.usage, cost=journal.cost)
 
     # ---- what it starts from -----------------------------------------------------------------

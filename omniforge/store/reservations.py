@@ -35,6 +35,7 @@ from omniforge.agents.budgets import (
 from omniforge.errors import BudgetHeld
 from omniforge.journal.steps import NodeKey
 from omniforge.store.columns import Money
+from omniforge.store.streams import caps_over
 from omniforge.store.tables import budgets, reservations, streams
 
 _LEVELS = (
@@ -113,6 +114,16 @@ def settle_lost(connection: Connection, tenant_id: str, stream_id: str) -> Movem
     closed = [Closed(row.day, row.amount, row.amount) for row in lost]
     _move_levels(connection, payer, NOTHING, closed)
     return Movement.of(NOTHING, closed)
+
+
+def may_fit(connection: Connection, tenant_id: str, stream_id: str, amount: Decimal) -> bool:
+    """Whether every cap over a stream leaves room for a call, now or once those under way have ended.
+
+    It locks nothing: who wants the room has to take it.
+    """
+    rows = connection.execute(_LEVELS, _place_of(_payer(connection, tenant_id, stream_id)))
+    levels = [budget_of(row).on(clock.now().date()) for row in rows.mappings()]
+    return all(level.may_fit(amount) for level in [*levels, *caps_over(connection, stream_id)])
 
 
 def is_capped(connection: Connection, payer: Payer) -> bool:

@@ -1,8 +1,6 @@
 """Caps through the whole product: they stop runs before a call, and calls wait for each other."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,52 +10,52 @@ from pydantic import SecretStr
 from dev.platform import Platform as Processes
 from omniforge.llm.protocol import Completion, Turn
 from omniforge.settings import Settings
+from tests.e2e.spending import (
+    A_TOKEN,
+    after_looking,
+    cancel,
+    parked,
+    room_for,
+)
 from tests.e2e.test_runs import looking_around
 from tests.support.model_server import ModelServer
-from tests.support.platform import Platform, skill
+from tests.support.platform import FINAL, Platform, skill
 from tests.support.ports import free_port
-from tests.support.processes import api_of, ended, patiently, started, steps_of
+from tests.support.processes import api_of, ended, patiently, started, steps_of, until
 from tests.support.requirements import requirement
 from tests.support.scripted import answer
 
-# With few tools in its prompt and the longest answer, one call may cost about a cent.
-A_TOKEN = "0.000001"
 ROOM_FOR_ONE = "0.015"
 
 
-@asynccontextmanager
-async def room_for(platform: Platform, scope: str, subject: str, amount: str) -> AsyncIterator[str]:
-    """A day's cap that leaves an amount beside what other tests have spent; its subject."""
-    path = f"/api/v1/budgets/{scope}/{subject}/day"
-    made = (await platform.api.put(path, json={"cap_usd": "1000"})).json()
-    room = Decimal(1000) - Decimal(made["left_usd"]) + Decimal(amount)
-    await platform.api.put(path, json={"cap_usd": str(room)})
-    yield made["subject"]
-    await platform.api.delete(path)
-
-
-@requirement("BUD-2")
+@requirement("BUD-2", "BUD-3")
 @pytest.mark.parametrize("scope", ["agent", "user", "tenant"])
-async def test_a_cap_stops_a_run_before_the_call_that_could_pass_it(
+async def test_a_run_waits_before_the_call_that_could_pass_a_cap_and_goes_on_when_that_is_cleared(
     platform: Platform, scope: str
 ) -> None:
-    platform.model.costs(A_TOKEN).decides(looking_around)
+    platform.model.costs(A_TOKEN).decides(after_looking(40))
     agent = await platform.agent(
         skill("costly", allowed="list_files"), limits={"max_iterations": 300}
     )
 
     async with room_for(platform, scope, agent if scope == "agent" else "me", "0.02") as subject:
-        run = await platform.ended(await platform.start(agent))
+        execution = await platform.start(agent)
+        run = await parked(platform, execution)
         found = (await platform.api.get("/api/v1/budgets")).json()["budgets"]
+        asked = len(platform.model.asked)
 
+    ended = await platform.ended(execution)
     (budget,) = [each for each in found if each["subject"] == subject]
-    assert (run["status"], run["error_code"]) == ("failed", "budget_exceeded")
+    (wait,) = run["waits"]
     owner = "the workspace" if scope == "tenant" else f"{scope} {subject}"
-    assert f" of {owner} for this day is left" in run["error"]
-    assert len(platform.model.asked) > 1
-    assert 0 < Decimal(run["cost_usd"]) <= Decimal("0.02")
+    whose = "" if scope == "tenant" else f" --{scope} {subject}"
+    assert f" of {owner} for this day is left" in wait["question"]
+    assert f"omniforge budgets set USD{whose} --per day" in wait["question"]
+    assert "goes on when a new day begins" in wait["question"]
     assert (budget["reserved_usd"], budget["overrun_usd"]) == ("0", "0")
-    assert Decimal(budget["settled_usd"]) <= Decimal(budget["cap_usd"])
+    assert 0 < Decimal(budget["settled_usd"]) <= Decimal(budget["cap_usd"])
+    assert 1 < asked < len(platform.model.asked) == 41
+    assert (ended["status"], ended["error"]) == ("completed", None)
 
 
 @requirement("BUD-2")
@@ -66,9 +64,10 @@ async def test_a_run_without_room_for_one_call_makes_none(platform: Platform) ->
     agent = await platform.agent(skill("costly", allowed="list_files"))
 
     async with room_for(platform, "agent", agent, "0.005"):
-        run = await platform.ended(await platform.start(agent))
+        run = await parked(platform, execution := await platform.start(agent))
+        assert (await cancel(platform, execution))["status"] == "cancelled"
 
-    assert (run["error_code"], run["cost_usd"]) == ("budget_exceeded", "0")
+    assert run["cost_usd"] == "0"
     assert platform.model.asked == []
 
 
@@ -143,3 +142,33 @@ async def test_what_a_killed_worker_had_set_aside_is_settled(tmp_path: Path) -> 
     assert step["is_cost_assumed"]
     assert Decimal(held["reserved_usd"]) < Decimal(step["cost_usd"])
     assert Decimal(free["settled_usd"]) == Decimal(step["cost_usd"]) == Decimal(run["cost_usd"])
+
+
+@requirement("BUD-3", "DUR-1")
+async def test_a_run_that_waits_for_money_outlives_its_worker_and_a_raise_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with ModelServer() as model:
+        model.answers('{"done": true}')
+        settings = Settings(
+            _env_file=None,
+            home=tmp_path,
+            port=free_port(),
+            llm_provider="anthropic",
+            ANTHROPIC_API_KEY=SecretStr("sk-test"),
+            ANTHROPIC_BASE_URL=model.url,
+        )
+        async with Processes.start(settings) as processes, api_of(processes) as api:
+            limits = {"budget_usd": "0.000001"}
+            execution = await started(api, "Say that you are done.", limits=limits)
+            waiting = await until(api, execution, {"waiting", *FINAL})
+            processes.kill("worker")
+            path = f"/api/v1/executions/{execution}/budget"
+            raising = asyncio.create_task(patiently(api, "POST", path, json={"budget_usd": "9"}))
+            await asyncio.sleep(0)
+            processes.kill("worker")
+            await raising
+            run = await ended(api, execution)
+
+    assert waiting["waiting_for"] == "budget"
+    assert (run["result"], len(model.requests)) == ({"done": True}, 1)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from omniforge.agents.budgets import Budget, Period, Scope
+from omniforge.agents.budgets import Budget, Period, Scope, Shortfall
 from omniforge.agents.runs import Run
-from omniforge.journal.ports import Transition
+from omniforge.journal.events import Wait
+from omniforge.journal.ports import NodeStatus, Outcome, Transition
 from omniforge.journal.steps import Fence, NodeKey, Step, StepKind, StepStatus
 from omniforge.store.tables import streams
 from tests.store.making import Tenant, a_step, announcing
@@ -48,6 +49,17 @@ class Call:
         await self.claim()
         step = self._step(StepStatus.PLANNED, cost=self.lost, is_cost_assumed=True)
         await self._commit(Transition(steps=[step], settle={0: self.amount}))
+
+    async def park(self, short: Shortfall) -> str:
+        """There is no room for it, so it waits; the id of its wait."""
+        wait_id = f"budget-{self.node}-{self.attempt}"
+        wait = Wait(kind="budget", id=wait_id, question="More?", short=short)
+        await self._commit(Transition(outcome=Outcome(NodeStatus.WAITING, waits=(wait,))))
+        return wait_id
+
+    async def go_on(self) -> None:
+        self.attempt += 1
+        await self.claim()
 
     async def end_as_zombie(self, cost: Decimal) -> None:
         step = self._step(StepStatus.CONFIRMED, cost=cost)

@@ -3,13 +3,12 @@
 import asyncio
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from random import Random
 
 import pytest
 from hypothesis import settings
@@ -24,9 +23,24 @@ from hypothesis.stateful import (
 )
 
 from omniforge import clock
-from omniforge.agents.budgets import Budget, Closed, Period, Scope
+from omniforge.agents.budgets import (
+    Budget,
+    BudgetMode,
+    BudgetTerms,
+    Closed,
+    Period,
+    Scope,
+    Shortfall,
+)
+from omniforge.agents.modes import Terms
 from omniforge.agents.runs import Run, RunStatus
-from omniforge.errors import BudgetExceeded, BudgetHeld, BudgetNotFound, Fenced
+from omniforge.errors import (
+    BudgetExceeded,
+    BudgetHeld,
+    BudgetNotFound,
+    BudgetNotRaised,
+    Fenced,
+)
 from omniforge.store.budgets import Cost, CostBy
 from omniforge.store.store import open_store
 from tests.store.making import Tenant
@@ -60,10 +74,15 @@ class Entry:
         )
 
 
-async def begin(tenant: Tenant, agent_id: str, user_id: str) -> Run:
-    run = await tenant.run(agent_id, triggered_by=user_id)
+async def begin(tenant: Tenant, agent_id: str, user_id: str, limit: Decimal | None = None) -> Run:
+    terms = BudgetTerms(mode=BudgetMode.WARN, auto_proceed_limit_usd=limit)
+    run = await tenant.run(agent_id, triggered_by=user_id, terms=Terms(budget=terms))
     await tenant.mine.write(lambda db: db.runs.begin(run))
     return run
+
+
+async def raise_cap(tenant: Tenant, run: Run, amount: Decimal, request_id: str) -> None:
+    await tenant.mine.write(lambda db: db.control.raise_cap(run.id, amount, "us_anna", request_id))
 
 
 async def costs_of(tenant: Tenant, by: CostBy) -> list[Cost]:
@@ -75,7 +94,8 @@ async def finish(tenant: Tenant, run: Run) -> None:
 
 
 class Purses(RuleBasedStateMachine):
-    """Runs of two agents and two people. Calls begin and end, workers die, runs end, caps change."""
+    """Runs of two agents and two people. Calls begin and end, or wait for money; workers die, runs end,
+    caps change, rise by request and by themselves."""
 
     def __init__(self, prepared: Path) -> None:
         super().__init__()
@@ -91,6 +111,8 @@ class Purses(RuleBasedStateMachine):
         self.calls: list[tuple[Call, Entry]] = []
         self.entries: list[Entry] = []
         self.run_caps: dict[str, Decimal | None] = {}
+        self.limits: dict[str, Decimal] = {}
+        self.parked: list[tuple[Call, str]] = []
         self.lowered: set[tuple[str, str]] = set()
         self.runner.run(self._set_up())
 
@@ -106,12 +128,33 @@ class Purses(RuleBasedStateMachine):
         self.begin_run(0, 0)
         self.begin_run(1, 1)
 
-    @rule(agent=places, person=places)
-    def begin_run(self, agent: int, person: int) -> None:
+    @rule(agent=places, person=places, limit=cents.map(lambda one: 5 * one) | st.none())
+    def begin_run(self, agent: int, person: int, limit: Decimal | None = None) -> None:
         agent_id, user = self.agents[agent % 2], self.people[person % 2]
-        run = self.runner.run(begin(self.tenant, agent_id, user))
+        run = self.runner.run(begin(self.tenant, agent_id, user, limit))
         self.runs.append(run)
         self.run_caps[run.id] = Decimal("0.5") if agent % 2 else None
+        self.limits[run.id] = limit or Decimal(0)
+
+    @precondition(lambda self: self.runs)
+    @rule(place=places, amount=cents.map(lambda one: 5 * one))
+    def raise_run(self, place: int, amount: Decimal) -> None:
+        run = self.runs[place % len(self.runs)]
+        current = self.run_caps[run.id]
+        is_raise = current is not None and amount > current
+        request = f"br_{next(self.names)}"
+        for _ in range(2):
+            with nullcontext() if is_raise else pytest.raises(BudgetNotRaised):
+                self.runner.run(raise_cap(self.tenant, run, amount, request))
+        if is_raise:
+            self.run_caps[run.id] = amount
+
+    @precondition(lambda self: self.parked)
+    @rule(place=places)
+    def go_on(self, place: int) -> None:
+        call, _ = self.parked.pop(place % len(self.parked))
+        self.runner.run(call.go_on())
+        self._try(call)
 
     @precondition(lambda self: self.runs)
     @rule(place=places, amount=cents)
@@ -179,6 +222,12 @@ class Purses(RuleBasedStateMachine):
             assert found == taken(self._added_up(self._own(run)))
             assert run_cap is None or found[0] + found[1] <= run_cap
 
+    @invariant()
+    def who_waits_for_money_is_found_as_soon_as_there_is_room(self) -> None:
+        found = self.runner.run(self.tenant.mine.read(lambda db: db.budgets.in_funds()))
+        waits = {wait_id for call, wait_id in self.parked if self._has_room(call)}
+        assert {wait_id for mine in found.values() for wait_id in mine} == waits
+
     def teardown(self) -> None:
         for run in self.runs:
             self._finish(run)
@@ -214,24 +263,43 @@ class Purses(RuleBasedStateMachine):
             with pytest.raises(BudgetExceeded) as refused:
                 self.runner.run(call.begin())
             assert type(refused.value) is expected
+            if expected is BudgetExceeded:
+                short = Shortfall.model_validate(refused.value.details)
+                self.parked.append((call, self.runner.run(call.park(short))))
             return
         self.runner.run(call.begin())
         self.entries.append(entry)
         self.calls.append((call, entry))
 
     def _refusal(self, entry: Entry) -> type[BudgetExceeded] | None:
-        over = [
+        amount = entry.closed.amount
+        over = [one for one in self._over(entry) if not one.fits(amount)]
+        if kinds := {type(one.refusal(amount)) for one in over}:
+            return BudgetExceeded if BudgetExceeded in kinds else BudgetHeld
+        own = self._added_up(self._own(entry.run))
+        if self.run_caps[entry.run.id] is None or own.fits(amount):
+            return None
+        higher = replace(own, cap=max(own.cap, self.limits[entry.run.id]))
+        if own.may_fit(amount) or not higher.fits(amount):
+            return type(higher.refusal(amount))
+        self.run_caps[entry.run.id] = higher.cap
+        return None
+
+    def _has_room(self, call: Call) -> bool:
+        """Whether a call would be made, at the latest when those under way have ended."""
+        entry = Entry(call.run, Closed(self.now.date(), call.amount, call.amount))
+        own = self._added_up(self._own(call.run))
+        higher = replace(own, cap=max(own.cap, self.limits[call.run.id]))
+        levels = self._over(entry) + ([higher] if self.run_caps[call.run.id] is not None else [])
+        return all(level.may_fit(call.amount) for level in levels)
+
+    def _over(self, entry: Entry) -> list[Budget]:
+        """The caps over a call but its run's own."""
+        return [
             self._added_up(budget)
             for budget in self.runner.run(caps(self.tenant)).values()
             if entry.counts_for(budget, self.tenant.id)
         ]
-        own = self._added_up(self._own(entry.run))
-        for levels in (over, [own] if self.run_caps[entry.run.id] is not None else []):
-            amount = entry.closed.amount
-            kinds = {type(one.refusal(amount)) for one in levels if not one.fits(amount)}
-            if kinds:
-                return BudgetExceeded if BudgetExceeded in kinds else BudgetHeld
-        return None
 
     def _own(self, run: Run) -> Budget:
         run_cap = self.run_caps[run.id]
@@ -255,6 +323,7 @@ class Purses(RuleBasedStateMachine):
         for call, entry in [each for each in self.calls if each[0].run is run]:
             self.calls.remove((call, entry))
             self._close(entry, entry.closed.amount)
+        self.parked = [each for each in self.parked if each[0].run is not run]
         self.runner.run(finish(self.tenant, run))
         steps = self.runner.run(self.tenant.mine.read(lambda db: db.runs.steps(run.id)))
         reserved, settled, overrun = self.runner.run(taken_by_run(self.tenant, run.id))
@@ -262,7 +331,7 @@ class Purses(RuleBasedStateMachine):
         assert sum((step.cost for _, step in steps), Decimal(0)) == settled + overrun
 
 
-@requirement("BUD-2")
+@requirement("BUD-2", "BUD-3")
 def test_whatever_happens_in_whatever_order_no_cap_is_passed_and_nothing_leaks(
     prepared_sqlite: Path,
 ) -> None:
@@ -274,70 +343,3 @@ def test_whatever_happens_in_whatever_order_no_cap_is_passed_and_nothing_leaks(
         PreparedPurses,
         settings=settings(deadline=None, max_examples=25, stateful_step_count=20),
     )
-
-
-class Crowd:
-    """Workers of four runs whose calls end, are refused, or die with them."""
-
-    def __init__(self, tenant: Tenant, agents: list[str]) -> None:
-        self.tenant, self.agents = tenant, agents
-        self.people = [tenant.owner.user_id, "us_bob"]
-        self.runs: list[Run] = []
-        self.refused = 0
-        self._choose = Random(7)  # noqa: S311 - the same choices each time
-
-    async def begin_runs(self) -> None:
-        for number in range(4):
-            person = self.people[number // 2]
-            self.runs.append(await begin(self.tenant, self.agents[number % 2], person))
-
-    async def work(self, worker: int) -> None:
-        for number in range(12):
-            run, amount = self.runs[self._choose.randrange(4)], self._choose.randrange(10, 99)
-            call = await a_call(self.tenant, run, f"0.{amount}", f"{worker}.{number}")
-            try:
-                await call.begin()
-            except BudgetExceeded:
-                self.refused += 1
-                continue
-            fate = self._choose.random()
-            if fate < 0.2:
-                await call.lose_worker()
-            elif fate < 0.9:
-                await call.end(call.amount * self._choose.randrange(100) / 100)
-
-    async def cap_and_clear(self) -> None:
-        for _ in range(10):
-            await cap(self.tenant, Scope.USER, self.people[0], "50", Period.EVER)
-            await self.look()
-            await self.tenant.mine.write(lambda db: db.budgets.clear(self.people[0], Period.EVER))
-        await cap(self.tenant, Scope.USER, self.people[0], "50", Period.EVER)
-
-    async def look(self) -> None:
-        for budget in (await caps(self.tenant)).values():
-            assert budget.settled + budget.reserved <= budget.cap
-
-    async def end_runs(self) -> None:
-        for run in self.runs:
-            await finish(self.tenant, run)
-
-
-@requirement("BUD-2")
-async def test_many_workers_at_once_pass_no_cap_wait_for_no_other_and_leak_nothing(
-    tenant: Tenant,
-) -> None:
-    crowd = Crowd(tenant, [await tenant.agent(), await tenant.agent(cap="6")])
-    await crowd.begin_runs()
-    await cap(tenant, Scope.TENANT, tenant.id, "12", Period.DAY)
-    await cap(tenant, Scope.AGENT, crowd.agents[0], "4", Period.MONTH)
-
-    async with asyncio.timeout(60):
-        await asyncio.gather(*(crowd.work(worker) for worker in range(16)), crowd.cap_and_clear())
-    await crowd.look()
-    await crowd.end_runs()
-
-    assert crowd.refused > 0
-    for budget in (await caps(tenant)).values():
-        costs = await costs_of(tenant, CostBy(budget.scope))
-        spent = sum((each.cost for each in costs if each.key == budget.subject), Decimal(0))
-        assert [*taken(budget)] == [0, spent, 0]

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from omniforge import clock
-from omniforge.agents.budgets import Period, Scope
+from omniforge.agents.budgets import Period, Scope, Shortfall
 from omniforge.agents.runs import Run, RunStatus
 from omniforge.errors import (
     AgentNotFound,
@@ -77,14 +77,13 @@ async def test_a_cap_holds_over_all_runs_and_the_refusal_names_it(
 
     assert not isinstance(refused.value, BudgetHeld)
     assert "up to $3.5; $3 of" in refused.value.message
-    assert "omniforge budgets set" in refused.value.message
-    assert refused.value.details == {
-        "scope": scope,
-        "subject": subject,
-        "period": period,
-        "cap_usd": "5",
-        "left_usd": "3",
-    }
+    short = Shortfall.model_validate(refused.value.details)
+    whose = "" if scope is Scope.TENANT else f" --{scope} {subject}"
+    per = "" if period is Period.EVER else f" --per {period}"
+    assert f": omniforge budgets set USD{whose}{per}" in short.question(run.id)
+    assert (short.scope, short.subject, short.period) == (scope, subject, period)
+    assert (short.cap_usd, short.left_usd, short.needs_usd) == dollars(5, 3, 3.5)
+    assert (short.ends_on is None) == (period is Period.EVER)
     assert await taken_by_run(tenant, run.id) == dollars(0, 2, 0)
     assert (await tenant.mine.read(lambda db: db.runs.steps(run.id)))[-1][1].cost == 2
 

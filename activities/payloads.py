@@ -1,13 +1,16 @@
 """What travels through Temporal's history: ids, statuses and sizes; never inputs, outputs or transcripts."""
 
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from omniforge.agents.config import SkillReference
+from omniforge.agents.config import Patience, SkillReference
+from omniforge.agents.plan import NodeEnd
 from omniforge.agents.runs import ErrorInfo, RunStatus, RunTrigger
 from omniforge.journal.events import WaitKind
 from omniforge.journal.ports import Decision
+from omniforge.journal.steps import Wish
 
 
 class AgentRun(BaseModel, frozen=True):
@@ -19,6 +22,8 @@ class AgentRun(BaseModel, frozen=True):
     trigger_type: RunTrigger = RunTrigger.ON_DEMAND
     triggered_by: str
     parent_id: str | None = None
+    generation: int = 0
+    """How often the run was taken up again after it had failed."""
 
 
 class Child(BaseModel, frozen=True):
@@ -30,6 +35,11 @@ class Child(BaseModel, frozen=True):
     agent_id: str = ""
     triggered_by: str = ""
     refusal: str = ""
+    generation: int = 0
+    is_known: bool = False
+    """Whether it may have been started before, because its parent is taken up again."""
+    is_done: bool = False
+    """It has its result from before its parent was taken up again."""
 
 
 class RecordedEnd(BaseModel, frozen=True):
@@ -46,8 +56,14 @@ class Beginning(BaseModel, frozen=True):
     agent_name: str
     skills: tuple[SkillReference, ...]
     skill_timeout_s: float
+    max_parallel: int = 10
+    patience: Patience = Patience()
     recorded_end: RecordedEnd | None = None
     """Of a replay whose original did not complete: this one ends so, once all of it is played."""
+    ends: dict[str, NodeEnd] = {}
+    items: dict[str, int] = {}
+    """Of a run that is taken up again: the nodes that have ended, and how many items each list has."""
+    wish: Wish | None = None
 
 
 class RunSkill(BaseModel, frozen=True):
@@ -57,13 +73,14 @@ class RunSkill(BaseModel, frozen=True):
     tenant_id: str
     node: str
     segment: int
+    generation: int = 0
 
 
 class OpenWait(BaseModel, frozen=True):
     """What a skill waits for, without the words: those are in the database."""
 
     id: str
-    kind: WaitKind
+    kind: WaitKind | Literal["pause"]
     tool: str = ""
 
 
@@ -78,9 +95,13 @@ class SegmentResult(BaseModel, frozen=True):
 
 
 class NodeRef(BaseModel, frozen=True):
+    """One node of a run. With `error` it is one that its workers could not end."""
+
     execution_id: str
     tenant_id: str
     node: str
+    generation: int = 0
+    error: ErrorInfo | None = None
 
 
 class Waiting(BaseModel, frozen=True):
@@ -91,6 +112,64 @@ class Waiting(BaseModel, frozen=True):
     waiting_for: str | None
 
 
+class Wished(BaseModel, frozen=True):
+    """What someone asks of a run: to pause, to stop after its steps under way, to go on (None)."""
+
+    execution_id: str
+    tenant_id: str
+    wish: Wish | None
+    by: str
+    note: str = ""
+
+
+class Steer(BaseModel, frozen=True):
+    """A message of a person to the nodes of a run that are at work; `id` is its sender's."""
+
+    execution_id: str
+    tenant_id: str
+    id: str
+    text: str
+    by: str
+    nodes: tuple[str, ...] = ()
+
+
+class Raise(BaseModel, frozen=True):
+    """More money for a run, in dollars in all."""
+
+    execution_id: str
+    tenant_id: str
+    cap_usd: Decimal
+    by: str
+    request_id: str
+
+
+class MoneyWanted(BaseModel, frozen=True):
+    """A run that waits for money."""
+
+    execution_id: str
+    tenant_id: str
+
+
+class InFunds(BaseModel, frozen=True):
+    """Waits for money that there is room for now."""
+
+    wait_ids: tuple[str, ...] = ()
+
+
+class Admitted(BaseModel, frozen=True):
+    """Runs that were queued and may begin, because another one has made room."""
+
+    execution_ids: tuple[str, ...] = ()
+
+
+class Overdue(BaseModel, frozen=True):
+    """A question that people have not answered in the time that the agent's owner set."""
+
+    tenant_id: str
+    approval_id: str
+    what: Literal["remind", "escalate", "give_up"]
+
+
 class Decided(BaseModel, frozen=True):
     """A person's decision, on its way through the run's workflow into the inbox."""
 
@@ -99,6 +178,8 @@ class Decided(BaseModel, frozen=True):
     decision: Decision
     decided_by: str
     note: str = ""
+    arguments: Any = None
+    """Of an edit: a person's words, as a note is, and so no larger than people write."""
 
 
 class Finish(BaseModel, frozen=True):
@@ -106,6 +187,7 @@ class Finish(BaseModel, frozen=True):
     tenant_id: str
     status: RunStatus
     error: ErrorInfo | None = None
+    generation: int = 0
 
 
 class RunOutcome(BaseModel, frozen=True):
@@ -114,3 +196,5 @@ class RunOutcome(BaseModel, frozen=True):
     status: RunStatus
     error: ErrorInfo | None = None
     cost_usd: str = "0"
+    admitted: tuple[str, ...] = ()
+    """Runs that were queued behind this one and may begin."""

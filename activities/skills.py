@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from omniforge.execution.events import ExecutionResult
     from omniforge.execution.segments import SegmentRunner
     from omniforge.skills.pinned import PinnedSkills
-    from omniforge.store.runs import NodeBrief
+    from omniforge.store.briefs import NodeBrief
     from omniforge.store.store import Store
 
 # The server takes a worker for dead after five silent seconds; this leaves room for four lost beats.
@@ -44,13 +44,13 @@ class SkillActivities:
                 return SegmentResult(status="interrupted", interruption="stop")
             except asyncio.CancelledError:
                 if _was_asked_to_stop():
-                    return SegmentResult(status="interrupted", interruption="stop")
+                    return SegmentResult(status="interrupted", interruption="cancelled")
                 raise
 
     async def _run(self, job: RunSkill) -> SegmentResult:
         fence = Fence(job.segment, activity.info().attempt)
         brief, journal = await self._store.for_tenant(job.tenant_id).open_node(
-            NodeKey(job.execution_id, job.node), fence, _reason_to_stop
+            NodeKey(job.execution_id, job.node, job.generation), fence, _reason_to_stop
         )
         skill = await self._skills.get(brief.skill.reference.name, brief.skill.content_hash)
         others = [

@@ -1,4 +1,4 @@
-"""The API process and its two set-up commands."""
+"""The API process and its set-up commands."""
 
 import asyncio
 import sys
@@ -9,9 +9,12 @@ import uvicorn
 
 from api.app import create_app
 from omniforge.errors import OmniForgeError
+from omniforge.keys import new_key
 from omniforge.logs import set_up_logs
 from omniforge.settings import Settings, load_settings
 from omniforge.store import bootstrap
+from omniforge.store.database import open_database
+from omniforge.store.keys_in_use import retire_key
 
 NOT_STARTED = 3
 
@@ -19,11 +22,16 @@ USAGE = """\
 python -m api                 serve until SIGTERM
 python -m api migrate         bring the database to the newest schema
 python -m api first-key FILE  make the first tenant, admin and key, once, and write them to FILE
+python -m api new-key         print a key for OMNIFORGE_CREDENTIAL_KEYS, or a codec token
+python -m api retire-key ID   let processes start without a key that nothing needs any more
 """
 
 
 def main(arguments: Sequence[str] = ()) -> int:
     """One of the commands of `USAGE`; its exit status."""
+    if list(arguments) == ["new-key"]:  # also where the settings lack one
+        sys.stdout.write(f"{new_key()}\n")
+        return 0
     try:
         settings = load_settings()
         set_up_logs(settings.log_level, settings.log_file)
@@ -35,6 +43,8 @@ def main(arguments: Sequence[str] = ()) -> int:
             case ["first-key", file]:
                 url = f"http://{settings.host}:{settings.port}"
                 asyncio.run(bootstrap.first_credentials(settings.database, url, Path(file)))
+            case ["retire-key", key_id]:
+                asyncio.run(_retire_key(settings, key_id))
             case _:
                 sys.stderr.write(USAGE)
                 return 2
@@ -42,6 +52,14 @@ def main(arguments: Sequence[str] = ()) -> int:
         sys.stderr.write(f"omniforge api: {error.message}\n")
         return 1
     return 0
+
+
+async def _retire_key(settings: Settings, key_id: str) -> None:
+    database = open_database(settings.database)
+    try:
+        await retire_key(database, key_id)
+    finally:
+        await database.close()
 
 
 def serve(settings: Settings) -> int:

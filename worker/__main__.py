@@ -7,7 +7,7 @@ import sys
 from worker.main import main
 
 if __name__ == "__main__":
-    code = main()
+    code = main(sys.argv[1:])
     logging.shutdown()
     sys.stderr.flush()
     # The SDK's runtime can crash while the interpreter goes down (sdk-python #300).

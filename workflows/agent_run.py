@@ -1,335 +1,232 @@
-"""One run of one agent: which skill runs when, what it waits for, how it ends."""
+"""One run of one agent: admitted, walked through its plan, steered by people, ended."""
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import (
-    ActivityError,
-    ApplicationError,
-    ChildWorkflowError,
-    TimeoutError,
-    TimeoutType,
-)
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.payloads import (
         AgentRun,
         Beginning,
-        Child,
         Decided,
-        Finish,
-        NodeRef,
-        OpenWait,
-        RecordedEnd,
+        Raise,
         RunOutcome,
-        RunSkill,
-        SegmentResult,
-        Waiting,
+        Steer,
+        Wished,
     )
-    from activities.runs import RunActivities
-    from activities.skills import SkillActivities
-    from omniforge.agents.config import SkillReference
-    from omniforge.agents.plan import Plan
     from omniforge.agents.runs import ErrorInfo, RunStatus
-    from omniforge.errors import NoProgress
-    from workflows.attributes import OF_STATUS, run_attributes, run_workflow_id
-    from workflows.policies import (
-        BOOKKEEPING,
-        GRACE,
-        HEARTBEAT_TIMEOUT,
-        SEGMENT_ATTEMPTS,
-        SEGMENT_RETRY,
+    from omniforge.journal.steps import Wish
+    from workflows.attributes import (
+        ADMIT,
+        AGENT_RUN,
+        DECIDE,
+        FOLLOW,
+        LOOK_FOR_MONEY,
+        OF_STATUS,
+        RAISE_BUDGET,
+        STEER,
+        WISH,
+        run_workflow_id,
     )
+    from workflows.bookkeeping import Bookkeeping
+    from workflows.children import Children
+    from workflows.node_run import RunState, SkillEnded
+    from workflows.waits import ENDED_BY_STOP, Waits
+    from workflows.walk import Walk
 
-DECIDE = "decide"
+CANCELLED = ErrorInfo(code="cancelled", message="The run was cancelled.")
+
+# For so long a message waits for the next skill when none is at work.
+BETWEEN_SKILLS = timedelta(seconds=2)
 
 
-class SkillEnded(Exception):
-    """A skill ended without its answer, and so does the run."""
-
-    def __init__(self, status: RunStatus, error: ErrorInfo) -> None:
-        super().__init__(error.message)
-        self.status, self.error = status, error
-
-
-@workflow.defn(name="AgentRun")
+@workflow.defn(name=AGENT_RUN)
 class AgentRunWorkflow:
     """One run of one agent, from accepted to a final status."""
 
     @workflow.init
     def __init__(self, job: AgentRun) -> None:
         self._job = job
-        self._waits: dict[str, str] = {}
-        """Open questions: wait id -> its kind."""
-        self._progress: dict[str, str] = {}
-        self._at_work: set[str] = set()
-        """Skills whose work, or whose record, has not come to its end."""
-        self._recorded_end: RecordedEnd | None = None
+        self._books = Bookkeeping(job)
+        self._waits = Waits(self._books, self._admit)
+        self._children = Children(job, self._books)
+        self._run: RunState | None = None
+        """Nothing before the run has begun."""
+        self._is_queued = self._is_admitted = self._is_over = False
+        self._wished: Wish | None = None
+        """What was asked for last; the run follows it once it is written."""
+        self._obeying = asyncio.Lock()
 
     @workflow.run
     async def run(self, job: AgentRun) -> RunOutcome:
-        beginning = await self._begin()
-        if beginning.status.is_final:
-            return RunOutcome(status=beginning.status)
-        self._recorded_end = beginning.recorded_end
         try:
-            await self._run_skills(beginning)
+            beginning = await self._begun()
+            if beginning.status.is_final:
+                return await self._left(RunOutcome(status=beginning.status))
+            await self._walk(beginning)
         except SkillEnded as ended:
             return await self._finish(ended.status, ended.error)
         except asyncio.CancelledError:
-            error = ErrorInfo(code="cancelled", message="The run was cancelled.")
-            return await self._finish(RunStatus.CANCELLED, error)
+            return await self._finish(RunStatus.CANCELLED, CANCELLED)
         return await self._finish(RunStatus.COMPLETED)
 
-    @workflow.update(name=DECIDE)
-    async def decide(self, decision: Decided) -> None:
-        """A person's decision of something this run waits for."""
-        await workflow.execute_local_activity_method(RunActivities.decide, decision, **BOOKKEEPING)
-        self._waits.pop(decision.approval_id, None)
+    async def _begun(self) -> Beginning:
+        """Begin, which may have to wait for other runs of the same tenant to make room."""
+        while (beginning := await self._books.begin()).status is RunStatus.QUEUED:
+            workflow.set_current_details("Queued behind other runs of its workspace.")
+            self._is_queued = True
+            await workflow.wait_condition(lambda: self._is_admitted)
+            self._is_admitted = False
+        self._is_queued = False
+        return beginning
 
-    @decide.validator
-    def _refuse_unless_waiting(self, decision: Decided) -> None:
-        if decision.approval_id not in self._waits:
-            raise ApplicationError(
-                f"The run does not wait for {decision.approval_id!r}.", type="not_waiting"
-            )
-
-    # ---- the plan ----------------------------------------------------------------------------
-
-    async def _run_skills(self, beginning: Beginning) -> None:
-        plan = Plan.of(beginning.skills)
-        skills = {skill.id: skill for skill in beginning.skills}
-        self._progress = dict.fromkeys(skills, "to do")
-        running: dict[str, asyncio.Task[None]] = {}
-        completed: dict[str, None] = {}
-        try:
-            while len(completed) < len(skills):
-                for node in plan.ready({**running, **completed}, completed):
-                    limit = skills[node].timeout_s or beginning.skill_timeout_s
-                    running[node] = asyncio.create_task(self._run_skill(skills[node], limit))
-                    self._at_work.add(node)
-                await workflow.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
-                for node in [node for node, task in running.items() if task.done()]:
-                    await running.pop(node)
-                    completed[node] = None
-        finally:
-            await _stop(list(running.values()))
-
-    async def _run_skill(self, skill: SkillReference, limit: float) -> None:
-        """All segments of one skill, until it is done.
-
-        Raises:
-            SkillEnded: It failed, timed out, or lost its worker too often.
+    async def _walk(self, beginning: Beginning) -> None:
         """
-        segment, recorded, active = 0, 0, 0.0
-        while True:
-            self._show(skill.id, "running")
-            try:
-                result = await self._segment(skill, segment, limit - active)
-            except ActivityError as lost:
-                # A segment whose worker was lost after new steps has earned another one.
-                steps = await self._count_steps(skill)
-                if steps <= recorded or not _is_lost_worker(lost):
-                    raise _ended(skill, lost) from lost
-                recorded = steps
-            else:
-                if result.status == "done":
-                    self._show(skill.id, "done")
-                    self._at_work.discard(skill.id)
-                    return
-                if self._recorded_end is not None and not _goes_on(result):
-                    await self._end_as_recorded(skill, self._recorded_end)
-                if result.interruption == "stop":
-                    raise asyncio.CancelledError
-                if result.error is not None:
-                    raise _failed(skill, result)
-                active = result.active_s
-                await self._wait(skill, result)
-            segment += 1
-
-    async def _end_as_recorded(self, skill: SkillReference, end: RecordedEnd) -> None:
-        """End a replay as its original ended, once all skills are played to where that left them.
-
         Raises:
-            SkillEnded: Always, in the end.
+            SkillEnded: A skill ended without its answer, and so does the run.
         """
-        self._show(skill.id, "played to the end of its record")
-        self._at_work.discard(skill.id)
-        await workflow.wait_condition(lambda: not self._at_work)
-        raise SkillEnded(end.status, end.error)
-
-    async def _segment(self, skill: SkillReference, segment: int, left: float) -> SegmentResult:
-        return await workflow.execute_activity_method(
-            SkillActivities.run_skill,
-            RunSkill(
-                execution_id=self._job.execution_id,
-                tenant_id=self._job.tenant_id,
-                node=skill.id,
-                segment=segment,
-            ),
-            activity_id=f"{skill.id}#{segment}",
-            summary=f"{skill.name}, segment {segment + 1}" if segment else skill.name,
-            start_to_close_timeout=timedelta(seconds=max(0.0, left)) + GRACE,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=SEGMENT_RETRY,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        self._waits.patience = beginning.patience
+        slots = asyncio.Semaphore(beginning.max_parallel)
+        self._wished = self._wished or beginning.wish
+        self._run = RunState(
+            self._job,
+            beginning,
+            self._books,
+            self._waits,
+            self._children,
+            slots,
+            beginning.wish,
         )
-
-    async def _wait(self, skill: SkillReference, result: SegmentResult) -> None:
-        """Hold the skill until all it waits for has come. No worker slot is held meanwhile."""
-        if not result.waits:
-            return
-        mine = [wait.id for wait in result.waits]
-        self._waits |= {wait.id: wait.kind for wait in result.waits}
-        self._show(
-            skill.id, f"waiting: {_WAITING_FOR[result.waits[0].kind]} {result.waits[0].tool}"
-        )
-        await self._mark(next(iter(self._waits.values())))
-        children = [
-            asyncio.create_task(self._run_child(wait))
-            for wait in result.waits
-            if wait.kind == "child"
-        ]
-        try:
-            await workflow.wait_condition(lambda: not any(wait in self._waits for wait in mine))
-        finally:
-            await _stop(children)
-        await self._mark(next(iter(self._waits.values()), None))
-
-    async def _run_child(self, wait: OpenWait) -> None:
-        """Run the agent that a skill waits for, from its start to word of its end."""
-        child = Child(
-            parent_id=self._job.execution_id,
-            tenant_id=self._job.tenant_id,
-            execution_id=wait.id,
-        )
-        child = await workflow.execute_local_activity_method(
-            RunActivities.order_child, child, **BOOKKEEPING
-        )
-        if not child.refusal:
-            await self._start_child(child)
-        await workflow.execute_local_activity_method(
-            RunActivities.child_ended, child, **BOOKKEEPING
-        )
-        self._waits.pop(wait.id, None)
-
-    async def _start_child(self, child: Child) -> None:
-        job = AgentRun(
-            execution_id=child.execution_id,
-            tenant_id=child.tenant_id,
-            agent_id=child.agent_id,
-            trigger_type=self._job.trigger_type,
-            triggered_by=child.triggered_by,
-            parent_id=child.parent_id,
-        )
-        try:
-            await workflow.execute_child_workflow(
-                AgentRunWorkflow.run,
-                job,
-                id=run_workflow_id(child.tenant_id, child.execution_id),
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-                search_attributes=run_attributes(child.tenant_id, child.agent_id),
-            )
-        except ChildWorkflowError:
-            # What became of it is in its own row, which the waiting skill reads.
-            workflow.logger.warning("child_failed", extra={"execution_id": child.execution_id})
-
-    # ---- the run's row -----------------------------------------------------------------------
-
-    async def _begin(self) -> Beginning:
-        return await workflow.execute_local_activity_method(
-            RunActivities.begin, self._job, **BOOKKEEPING
-        )
-
-    async def _mark(self, waiting_for: str | None) -> None:
-        status = RunStatus.WAITING if waiting_for else RunStatus.RUNNING
-        workflow.upsert_search_attributes([OF_STATUS.value_set(status)])
-        waiting = Waiting(
-            execution_id=self._job.execution_id,
-            tenant_id=self._job.tenant_id,
-            waiting_for=waiting_for,
-        )
-        await workflow.execute_local_activity_method(
-            RunActivities.mark_waiting, waiting, **BOOKKEEPING
-        )
-
-    async def _count_steps(self, skill: SkillReference) -> int:
-        node = NodeRef(
-            execution_id=self._job.execution_id, tenant_id=self._job.tenant_id, node=skill.id
-        )
-        return await workflow.execute_local_activity_method(
-            RunActivities.count_steps, node, **BOOKKEEPING
-        )
+        walk = Walk(self._run)
+        await walk.go_on()
+        if not walk.is_done:
+            # What ended and what is asked of the run is in the database, so nothing is carried over.
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            workflow.continue_as_new(self._job)
 
     async def _finish(self, status: RunStatus, error: ErrorInfo | None = None) -> RunOutcome:
         if status is not RunStatus.COMPLETED:
             workflow.upsert_search_attributes([OF_STATUS.value_set(status)])
-        finish = Finish(
-            execution_id=self._job.execution_id,
-            tenant_id=self._job.tenant_id,
-            status=status,
-            error=error,
-        )
-        outcome = await workflow.execute_local_activity_method(
-            RunActivities.finish, finish, **BOOKKEEPING
-        )
+        outcome = await self._books.finish(status, error)
+        await self._admit(outcome.admitted)
+        return await self._left(outcome)
+
+    async def _left(self, outcome: RunOutcome) -> RunOutcome:
+        """Nothing more can be told to this run; who is about to, hears so."""
+        self._is_over = True
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome
 
-    def _show(self, node: str, state: str) -> None:
-        """What the Web UI says of the run at this moment."""
-        self._progress[node] = state
-        lines = (f"- **{name}**: {state}" for name, state in self._progress.items())
-        workflow.set_current_details("\n".join(lines))
+    # ---- what others tell it -----------------------------------------------------------------
+
+    @workflow.update(name=DECIDE)
+    async def decide(self, decision: Decided) -> None:
+        """A person's decision of something this run waits for."""
+        await self._books.decide(decision)
+        self._waits.end(decision.approval_id)
+
+    @decide.validator
+    def _refuse_unless_waiting(self, decision: Decided) -> None:
+        self._waits.refuse_unless_open(decision.approval_id)
+
+    @workflow.update(name=WISH)
+    async def wish(self, wished: Wished) -> None:
+        """Pause, stop after the steps under way, or go on."""
+        self._wished = wished.wish
+        await self._obey(await self._under_way(), wished)
+
+    @wish.validator
+    def _refuse_what_is_so(self, wished: Wished) -> None:
+        self._refuse_before_and_after()
+        if wished.wish == self._wished == "pause":
+            raise ApplicationError("The run is paused already.", type="already_paused")
+        if wished.wish == self._wished:
+            raise ApplicationError("The run is not paused.", type="not_paused")
+
+    @workflow.signal(name=FOLLOW)
+    async def follow(self, wished: Wished) -> None:
+        """What is asked of the run that waits for this one is asked of this one, too."""
+        if self._wished in {wished.wish, "stop"}:
+            return
+        self._wished = wished.wish
+        await workflow.wait_condition(lambda: self._run is not None or self._is_over)
+        if self._run is not None and not self._is_over:
+            await self._obey(self._run, wished)
+
+    @workflow.update(name=STEER)
+    async def steer(self, message: Steer) -> None:
+        """Hand a person's message to the skills at work, or to the ones it names."""
+        run = await self._under_way()
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: bool(run.at_work), timeout=BETWEEN_SKILLS)
+        nodes = message.nodes or tuple(run.at_work)
+        if not nodes or not run.at_work.keys() >= set(nodes):
+            what = ", ".join(message.nodes) or "No skill of the run"
+            raise ApplicationError(f"{what} is not at work now.", type="nothing_to_steer")
+        await self._books.steer(message.model_copy(update={"nodes": nodes}))
+
+    @steer.validator
+    def _refuse_to_be_steered(self, message: Steer) -> None:
+        self._refuse_before_and_after()
+
+    def _refuse_before_and_after(self) -> None:
+        if self._is_queued:
+            raise ApplicationError("The run is queued and has not begun.", type="run_not_begun")
+        if self._wished == "stop":
+            raise ApplicationError("The run is stopping.", type="run_stopping")
+        if self._is_over:
+            raise _ended()
+
+    async def _under_way(self) -> RunState:
+        """The run once it has begun, which it is about to."""
+        await workflow.wait_condition(lambda: self._run is not None or self._is_over)
+        if self._run is None or self._is_over:
+            raise _ended()
+        return self._run
+
+    async def _obey(self, run: RunState, wished: Wished) -> None:
+        """In the order in which things were asked for, whoever's writing comes first."""
+        async with self._obeying:
+            await self._books.wish(wished)
+            run.wish = wished.wish
+            await self._children.tell(wished)
+            self._waits.end_all(ENDED_BY_STOP if wished.wish == "stop" else {"pause"})
+
+    @workflow.update(name=RAISE_BUDGET)
+    async def raise_budget(self, more: Raise) -> None:
+        """Let the run spend more, and look whether that is enough for what waits for money."""
+        await self._books.raise_budget(more)
+        await self._waits.look_for_money()
+
+    @raise_budget.validator
+    def _refuse_to_raise(self, more: Raise) -> None:
+        self._refuse_before_and_after()
+
+    @workflow.signal(name=LOOK_FOR_MONEY)
+    async def look_for_money(self) -> None:
+        """A cap over this run was raised, or a new period has begun."""
+        await self._waits.look_for_money()
+
+    @workflow.signal(name=ADMIT)
+    def admit(self) -> None:
+        """There may be room for this run. `begin` decides."""
+        self._is_admitted = True
+
+    async def _admit(self, execution_ids: Sequence[str]) -> None:
+        """Tell queued runs that there is room. One that is not told is found by the reconciler."""
+        for execution_id in execution_ids:
+            queued = workflow.get_external_workflow_handle(
+                run_workflow_id(self._job.tenant_id, execution_id)
+            )
+            try:
+                await queued.signal(ADMIT)
+            except FailureError:
+                workflow.logger.warning("not_admitted", extra={"execution_id": execution_id})
 
 
-_WAITING_FOR = {
-    "effect": "someone must say whether this took effect:",
-    "approval": "someone must allow a call of",
-    "input": "someone must answer a question of",
-    "child": "another agent's run must end:",
-}
-
-
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel skills under way and let each of them finish cancelling."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await workflow.wait(tasks)
-
-
-def _goes_on(result: SegmentResult) -> bool:
-    """Whether another segment follows this one."""
-    return result.error is None and result.interruption != "stop"
-
-
-def _failed(skill: SkillReference, result: SegmentResult) -> SkillEnded:
-    error = result.error or ErrorInfo(code="failed", message="The skill failed.")
-    status = RunStatus.TIMED_OUT if result.status == "timed_out" else RunStatus.FAILED
-    return SkillEnded(status, error.model_copy(update={"skill": skill.id}))
-
-
-def _is_lost_worker(error: ActivityError) -> bool:
-    cause = error.cause
-    return isinstance(cause, TimeoutError) and cause.type is TimeoutType.HEARTBEAT
-
-
-def _ended(skill: SkillReference, error: ActivityError) -> SkillEnded:
-    """A skill whose activity failed for good, in the words of the one who reads the run."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        info = ErrorInfo(code=cause.type or "failed", message=cause.message, skill=skill.id)
-        return SkillEnded(RunStatus.FAILED, info)
-    if _is_lost_worker(error):
-        message = f"The worker was lost {SEGMENT_ATTEMPTS} times in a row without one new step."
-        return SkillEnded(
-            RunStatus.FAILED, ErrorInfo(code=NoProgress.code, message=message, skill=skill.id)
-        )
-    message = "The skill did not end by its deadline."
-    return SkillEnded(
-        RunStatus.TIMED_OUT, ErrorInfo(code="skill_timed_out", message=message, skill=skill.id)
-    )
+def _ended() -> ApplicationError:
+    return ApplicationError("The run has ended.", type="run_finished")

@@ -5,6 +5,13 @@ The attributes are few, because the server has few slots for them.
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
+AGENT_RUN = "AgentRun"
+"""The workflow's type: what a run is called in Temporal."""
+
+DECIDE, WISH, STEER, RAISE_BUDGET = "decide", "wish", "steer", "raise_budget"
+ADMIT, FOLLOW, LOOK_FOR_MONEY = "admit", "follow", "look_for_money"
+"""What a run can be told: by update, and by signal."""
+
 OF_TENANT = SearchAttributeKey.for_keyword("OfTenant")
 OF_AGENT = SearchAttributeKey.for_keyword("OfAgent")
 # Set where it says more than Temporal's own status: waiting, failed, cancelled, timed_out. Each change

@@ -1,8 +1,11 @@
 """Agents: create, read, change, switch on and off."""
 
-from typing import Annotated, Any
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import PlainTextResponse
 
 from api.agent_forms import SkillFiles, files_of, read_new_agent
 from api.dependencies import (
@@ -16,10 +19,12 @@ from api.dependencies import (
     refuse_unknown_servers,
 )
 from api.errors import responses
-from api.schemas.agents import AgentBody, AgentChange, AgentList, NewAgent, SkillBody
+from api.schemas.agents import AgentBody, AgentChange, AgentCreated, AgentList, NewAgent
 from omniforge import clock
-from omniforge.agents.config import AgentConfig, AgentStatus
+from omniforge.agents.config import AgentConfig, AgentStatus, SkillReference
+from omniforge.agents.graph import PlanGraph
 from omniforge.agents.plan import Plan
+from omniforge.agents.strategies import wire
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 from omniforge.errors import (
     AgentArchived,
@@ -33,9 +38,10 @@ from omniforge.errors import (
     Unauthenticated,
     UploadTooLarge,
 )
+from omniforge.execution.plans.checks import refuse_unsound
 from omniforge.identity import Principal, new_id
 from omniforge.skills.loader import SkillLoader
-from omniforge.skills.pinned import pin
+from omniforge.skills.pinned import PinnedSkills, pin
 from omniforge.skills.storage import SkillStorageManager, create_builder_storage_config
 from omniforge.store.store import Repositories, TenantStore
 
@@ -68,20 +74,41 @@ class Pinning:
         self._storage = request.app.state.storage
 
     async def pin(
-        self, skills: list[SkillBody], folders: SkillFiles, kept: dict[str, PinnedSkill]
+        self,
+        skills: Sequence[SkillReference],
+        folders: SkillFiles,
+        kept: Mapping[str, PinnedSkill],
     ) -> tuple[PinnedSkill, ...]:
-        """Pin each skill: from the request, from the agent as it is, or from the layered folders."""
+        """Pin each skill: from the request, from the agent as it is, or from the layered folders.
+
+        Raises:
+            PlanInvalid: An expression of the plan is certain to fail.
+        """
         config = create_builder_storage_config(self._caller.tenant_id, None, self._storage)
         loader = SkillLoader(SkillStorageManager(config))
         pinned = []
-        for skill in skills:
-            reference, files = skill.reference(), folders.get(skill.name)
-            if files is None and skill.name in kept:
-                known = kept[skill.name].content_hash
+        for reference in skills:
+            files = folders.get(reference.name)
+            if files is None and reference.name in kept:
+                known = kept[reference.name].content_hash
                 pinned.append(PinnedSkill(reference=reference, content_hash=known))
             else:
                 pinned.append(await pin(reference, files, self._blobs, loader))
+        await self._check(pinned)
         return tuple(pinned)
+
+    async def _check(self, pinned: list[PinnedSkill]) -> None:
+        """
+        Raises:
+            PlanInvalid: An expression of the plan is certain to fail.
+        """
+        stored = PinnedSkills(self._blobs)
+        folders = {
+            skill.reference.name: await stored.get(skill.reference.name, skill.content_hash)
+            for skill in pinned
+        }
+        references = [skill.reference for skill in pinned]
+        await asyncio.to_thread(refuse_unsound, references, folders)
 
 
 NeedsPinning = Annotated[Pinning, Depends()]
@@ -103,15 +130,23 @@ NeedsPinning = Annotated[Pinning, Depends()]
 )
 async def create_agent(
     request: Request, mine: Mine, caller: Caller, pinning: NeedsPinning, operators: Operators
-) -> AgentBody:
+) -> AgentCreated:
     """Create an agent from its skills: as JSON with the files in it, or as a form with a zip or folder."""
     body, folders = await read_new_agent(request)
-    Plan.of([skill.reference() for skill in body.skills])
+    references = [skill.reference() for skill in body.skills]
+    wiring = wire(body.strategy, references) if body.strategy else None
+    if wiring is None:
+        Plan.of(references)
+    else:
+        references = list(wiring.skills)
     await refuse_unknown_servers(body.mcp_servers, mine, operators)
-    pinned = await pinning.pin(body.skills, folders, {})
+    pinned = await pinning.pin(references, folders, {})
     agent = _new_agent(body, pinned, caller)
     await mine.write(lambda db: db.agents.add(agent, _version_of(agent, pinned, caller)))
-    return AgentBody.of(agent, None)
+    created = AgentCreated.of(agent, None)
+    if wiring is None:
+        return created
+    return created.model_copy(update={"strategy": wiring.strategy, "because": wiring.because})
 
 
 @router.get("")
@@ -135,6 +170,19 @@ async def get_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
     return await _body(mine, agent)
 
 
+@router.get(
+    "/{agent_id}/plan",
+    response_model=PlanGraph,
+    responses={**responses(AgentNotFound), 200: {"content": {"text/plain": {}}}},
+)
+async def get_plan(
+    agent: OwnAgent, how: Annotated[Literal["json", "mermaid"], Query(alias="format")] = "json"
+) -> PlanGraph | PlainTextResponse:
+    """What runs after what, for whoever draws it; with `format=mermaid` the text of a flowchart."""
+    graph = PlanGraph.of(agent.skills, agent.limits.max_parallel)
+    return graph if how == "json" else PlainTextResponse(graph.mermaid())
+
+
 @router.patch(
     "/{agent_id}", responses=_REFUSALS | responses(AgentNotFound, AgentArchived, AgentChanged)
 )
@@ -152,9 +200,10 @@ async def change_agent(
     current = await mine.read(lambda db: db.agents.version(agent.id, agent.version))
     pinned = current.skills
     if change.skills is not None:
-        Plan.of([skill.reference() for skill in change.skills])
+        references = [skill.reference() for skill in change.skills]
+        Plan.of(references)
         kept = {skill.reference.name: skill for skill in current.skills}
-        pinned = await pinning.pin(change.skills, files_of(change.skills), kept)
+        pinned = await pinning.pin(references, files_of(change.skills), kept)
     changed = _changed(agent, change, pinned)
     is_new = changed.version != agent.version
     version = _version_of(changed, pinned, caller) if is_new else None

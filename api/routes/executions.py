@@ -1,6 +1,6 @@
 """Runs: start, follow, read, cancel."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -30,6 +30,7 @@ from api.schemas.runs import (
     StepList,
 )
 from api.sse import tail
+from omniforge.agents.modes import Terms
 from omniforge.agents.runs import Run, RunStatus
 from omniforge.client import models
 from omniforge.errors import (
@@ -56,19 +57,37 @@ def _bell(request: Request) -> Bell:
     return bell
 
 
-class Links:
-    """Where a run is shown in Temporal's Web UI."""
+class Telling:
+    """What is told of runs beside their rows: their pages in Temporal's Web UI, their places in the queue,
+    what they wait for."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, mine: Mine) -> None:
+        self._mine = mine
         self._ui = request.app.state.temporal_ui_url
         self._namespace = request.app.state.temporal.namespace
 
-    def execution(self, run: Run) -> Execution:
+    async def of(self, run: Run) -> Execution:
+        (execution,) = await self.of_all([run])
+        return execution
+
+    async def of_all(self, runs: Sequence[Run]) -> list[Execution]:
+        queued = [run.id for run in runs if run.status is RunStatus.QUEUED]
+        positions = (
+            await self._mine.read(lambda db: db.admission.positions(queued)) if queued else {}
+        )
+        waiting = [run.id for run in runs if run.status is RunStatus.WAITING]
+        waits = await self._mine.read(lambda db: db.waits.of(waiting)) if waiting else {}
+        return [
+            Execution.of(run, self._page(run), positions.get(run.id), waits.get(run.id, ()))
+            for run in runs
+        ]
+
+    def _page(self, run: Run) -> str:
         workflow_id = run_workflow_id(run.tenant_id, run.id)
-        return Execution.of(run, web_ui_link(self._ui, self._namespace, workflow_id))
+        return web_ui_link(self._ui, self._namespace, workflow_id)
 
 
-WithLinks = Annotated[Links, Depends()]
+Told = Annotated[Telling, Depends()]
 
 
 @router.post(
@@ -88,10 +107,12 @@ async def run_agent(
 ) -> RunAccepted:
     """Start a run and return once it cannot be lost. Follow it on its event stream.
 
-    With an `Idempotency-Key`, repeating the request answers with the run of the first time.
+    With an `Idempotency-Key`, repeating the request answers with the run of the first time. While the
+    workspace has as many runs under way as it may, the run is `queued`, the interactive ones first.
     """
     files = await stored(body.files, store.blobs)
-    order = Order(body.input_data, files, idempotency_key)
+    terms = Terms(budget=body.budget_terms)
+    order = Order(body.input_data, files, idempotency_key, terms=terms, priority=body.priority)
     run = await launch.start(agent, order, caller)
     return RunAccepted(execution_id=run.id, status=run.status)
 
@@ -100,37 +121,33 @@ async def run_agent(
 async def list_runs_of_agent(
     agent: OwnAgent,
     mine: Mine,
-    links: WithLinks,
+    told: Told,
     limit: Limit = 50,
     cursor: Cursor = None,
     status: RunStatus | None = None,
 ) -> ExecutionList:
     """The runs of one agent, newest first."""
     page = await mine.read(lambda db: db.runs.page(limit, cursor, agent.id, status))
-    return ExecutionList(
-        executions=[links.execution(run) for run in page.items], next_cursor=page.next_cursor
-    )
+    return ExecutionList(executions=await told.of_all(page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/executions")
 async def list_runs(
     mine: Mine,
-    links: WithLinks,
+    told: Told,
     limit: Limit = 50,
     cursor: Cursor = None,
     status: RunStatus | None = None,
 ) -> ExecutionList:
     """All runs of the workspace, newest first."""
     page = await mine.read(lambda db: db.runs.page(limit, cursor, None, status))
-    return ExecutionList(
-        executions=[links.execution(run) for run in page.items], next_cursor=page.next_cursor
-    )
+    return ExecutionList(executions=await told.of_all(page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/executions/{execution_id}", responses=responses(ExecutionNotFound))
-async def get_run(run: OwnRun, links: WithLinks) -> Execution:
+async def get_run(run: OwnRun, told: Told) -> Execution:
     """One run, with what each of its skills came to."""
-    return links.execution(run)
+    return await told.of(run)
 
 
 @router.get("/executions/{execution_id}/steps", responses=responses(ExecutionNotFound))

@@ -15,6 +15,7 @@ from omniforge.agents.config import (
     TriggerType,
     UsageStats,
 )
+from omniforge.agents.strategies import StrategyName
 from omniforge.client import models
 
 
@@ -44,11 +45,16 @@ class SkillBody(SkillReference, frozen=True):
 
 
 class NewAgent(BaseModel, extra="forbid"):
-    """An agent to create. `status: active` makes it runnable at once."""
+    """An agent to create. `status: active` makes it runnable at once.
+
+    With a `strategy`, the platform wires the skills: `single` is one skill, `multi` a chain in which each
+    sees what the one before it gave, `parallel` the graph they declare, and `auto` whichever fits.
+    """
 
     name: Text = Field(min_length=1, max_length=255)
     description: Text = Field(default="", max_length=1024)
     skills: list[SkillBody] = Field(default=[], max_length=100)
+    strategy: StrategyName | None = None
     trigger_type: Literal[TriggerType.ON_DEMAND] = TriggerType.ON_DEMAND
     limits: AgentLimits = AgentLimits()
     permissions: Permissions = ()
@@ -85,10 +91,14 @@ class AgentBody(models.Agent):
     """An agent as it stands now."""
 
     @classmethod
-    def of(cls, agent: AgentConfig, usage: UsageStats | None) -> "AgentBody":
+    def of(cls, agent: AgentConfig, usage: UsageStats | None) -> Self:
         stats = usage or UsageStats()
         known: dict[str, Any] = agent.model_dump(include=set(cls.model_fields))
         return cls.model_validate({**known, "last_run": stats.last_run, "usage_stats": stats})
+
+
+class AgentCreated(AgentBody, models.CreatedAgent):
+    """The new agent and, where it was asked for one, the strategy by which its skills are wired."""
 
 
 class AgentList(BaseModel):

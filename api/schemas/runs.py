@@ -1,23 +1,27 @@
 """Runs, their steps, events and files over HTTP."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.schemas.agents import Files, Text
+from api.schemas.agents import Files
+from api.schemas.budgets import Spending
 from omniforge.agents.modes import RunMode
-from omniforge.agents.runs import Run
+from omniforge.agents.runs import Run, RunPriority
 from omniforge.client import models
-from omniforge.journal.ports import Decision
 from omniforge.journal.steps import Step
-from omniforge.store.approvals import Approval
+from omniforge.store.waits import OpenWait
 
 
-class RunRequest(BaseModel, extra="forbid"):
+class RunRequest(Spending, BaseModel, extra="forbid"):
     """What a run works on. `files` are laid into its workspace before the first skill."""
 
     input_data: dict[str, Any] = {}
     files: Files = {}
+    priority: RunPriority = Field(
+        default=RunPriority.NORMAL, description="Whose turn comes first while runs are queued."
+    )
 
 
 class RunAccepted(models.StartedRun):
@@ -28,7 +32,13 @@ class Execution(models.Run):
     """A run. `error` says what went wrong; `error_code` is stable, `error_skill` is where."""
 
     @classmethod
-    def of(cls, run: Run, temporal_url: str) -> "Execution":
+    def of(
+        cls,
+        run: Run,
+        temporal_url: str,
+        queue_position: int | None = None,
+        waits: Sequence[OpenWait] = (),
+    ) -> "Execution":
         error = run.error
         return cls.model_validate(
             {
@@ -38,6 +48,9 @@ class Execution(models.Run):
                 "error_skill": error.skill if error else None,
                 "fork": run.terms.fork if run.mode is RunMode.FORK else None,
                 "temporal_url": temporal_url,
+                "queue_position": queue_position,
+                "wish": None if run.status.is_final else run.wish,
+                "waits": [wait.model_dump() for wait in waits],
             }
         )
 
@@ -71,23 +84,3 @@ class StepList(BaseModel):
 
 class ArtifactList(BaseModel):
     artifacts: list[models.Artifact]
-
-
-class ApprovalList(BaseModel):
-    approvals: list[Approval]
-    next_cursor: str | None
-
-
-class DecisionBody(BaseModel, extra="forbid"):
-    """A decision. Of an effect in doubt: `happened`, `resend` or `skip`; of a call that needs leave:
-    `approve` or `reject`; to a question: `answer`, with the answer as `reason`."""
-
-    decision: Decision
-    reason: Text = Field(default="", max_length=20_000)
-
-
-class AnswerBody(BaseModel, extra="forbid"):
-    """The answer to a question that a run asks. `id` says which, where it asks more than one."""
-
-    answer: Text = Field(min_length=1, max_length=20_000)
-    id: str | None = None

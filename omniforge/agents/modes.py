@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from omniforge.agents.budgets import BudgetTerms
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 
 # Playing a record takes milliseconds a step, so this is for records of any length.
@@ -67,6 +68,7 @@ class Terms(BaseModel, frozen=True):
     """The run whose recorded answers a rehearsal gives to the same calls."""
     changes: dict[str, NodeChange] = {}
     fork: ForkPoint | None = None
+    budget: BudgetTerms = BudgetTerms()
 
     def forked(self, node: str, step: int, changes: Mapping[str, NodeChange]) -> "Terms":
         """These terms for a run that goes on by itself from a step of a node, with these changes."""
@@ -78,7 +80,9 @@ class Terms(BaseModel, frozen=True):
             files=mine.files if mine else {},
         )
         both = {name: self.changes.get(name, NodeChange()).then(changes[name]) for name in changes}
-        return self.model_copy(update={"fork": point, "changes": {**self.changes, **both}})
+        # What may be spent unasked was said of that run, and by its caller.
+        update = {"fork": point, "changes": {**self.changes, **both}, "budget": BudgetTerms()}
+        return self.model_copy(update=update)
 
 
 def on_terms(version: AgentVersion, mode: RunMode, terms: Terms) -> AgentVersion:

@@ -11,6 +11,7 @@ from omniforge.agents.modes import RunMode, Terms
 
 class RunStatus(StrEnum):
     PENDING = "pending"
+    QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
     COMPLETED = "completed"
@@ -26,6 +27,27 @@ class RunStatus(StrEnum):
 FINAL_STATUSES = frozenset(
     {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT}
 )
+
+
+class RunPriority(StrEnum):
+    """Whose turn is first, in the queue of a tenant and in Temporal's backlog."""
+
+    INTERACTIVE = "interactive"
+    """A person looks on."""
+    NORMAL = "normal"
+    BULK = "bulk"
+
+    @property
+    def rank(self) -> int:
+        """As Temporal and the database know it: the lower comes first."""
+        return _RANKS[self]
+
+    @classmethod
+    def ranked(cls, rank: int) -> "RunPriority":
+        return next(priority for priority in cls if priority.rank == rank)
+
+
+_RANKS = {RunPriority.INTERACTIVE: 1, RunPriority.NORMAL: 3, RunPriority.BULK: 5}
 
 
 class RunTrigger(StrEnum):
@@ -63,12 +85,25 @@ class TokenUsage(BaseModel, frozen=True):
         )
 
 
+class Fate(BaseModel, frozen=True):
+    """What becomes of a node whose turn it is: it runs, or is skipped, or runs for each of some items.
+
+    With `error` its condition or its list could not be worked out.
+    """
+
+    kind: Literal["run", "skip", "items", "fail"]
+    items: int = 0
+    error: ErrorInfo | None = None
+
+
 class SkillResult(BaseModel, frozen=True):
     """What one skill of a run came to. A skill that was stopped keeps its partial output."""
 
     id: str
     name: str
-    status: Literal["completed", "failed", "timed_out", "cancelled", "running", "waiting"]
+    status: Literal[
+        "completed", "failed", "timed_out", "cancelled", "skipped", "running", "waiting"
+    ]
     output: Any = None  # JSON of the skill's own making
     error: ErrorInfo | None = None
     usage: TokenUsage = TokenUsage()
@@ -85,7 +120,12 @@ class Run(BaseModel):
     tenant_id: str
     agent_version: int | None = None
     status: RunStatus
+    generation: int = 0
+    """How often it was taken up again after it had failed."""
     waiting_for: str | None = None
+    wish: str | None = None
+    """What people ask of it, that it does before its next step: to pause, or to stop."""
+    priority: RunPriority = RunPriority.NORMAL
     trigger_type: RunTrigger
     triggered_by: str
     parent_id: str | None = None

@@ -21,7 +21,7 @@ def question_of(step: Step) -> Wait:
         kind="effect",
         id=wait_id(step),
         tool=step.name,
-        arguments=step.arguments,
+        arguments=step.made_with,
         question=f"{step.name} was sent at {step.sent_at:%Y-%m-%d %H:%M:%S} UTC and nobody knows whether"
         " it arrived. Did it happen?",
     )

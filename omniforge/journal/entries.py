@@ -11,17 +11,21 @@ from omniforge.journal.ports import Announce, NodeState
 from omniforge.journal.steps import Fence, NodeKey, Performed, Slot, Step, StepStatus, as_recorded
 
 
-def announcement(key: NodeKey, skill_name: str, fence: Fence) -> Announce:
-    """What watchers are told when a node is claimed: that its skill starts, or that it is resumed."""
+def announcement(key: NodeKey, skill_name: str, fence: Fence, told: int | None = None) -> Announce:
+    """What watchers are told when a node is claimed: that its skill starts, or that it is resumed.
+
+    `told` is how many steps of it they have seen in an earlier generation, if there was one.
+    """
 
     def announce(state: NodeState) -> NewEvent:
         body: EventBody = SkillStarted(skill_name=skill_name)
-        if not state.is_new:
+        if not state.is_new or told is not None:
             body = SkillResumed(
                 skill_name=skill_name,
                 segment=fence.segment,
                 attempt=fence.attempt,
-                recorded_steps=len(state.steps),
+                recorded_steps=max(len(state.steps), told or 0),
+                anew_from=told if state.is_new else None,
             )
         return new_event(key, body, fence_name(fence))
 
@@ -46,6 +50,7 @@ def started(slot: Slot, fence: Fence, at: datetime) -> Step:
         hash=slot.hash,
         status=StepStatus.PLANNED,
         arguments=slot.request.arguments,
+        edit=slot.request.edit,
         effect_class=held.kind if held else None,
         fence=fence,
         started_at=at,

@@ -5,17 +5,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from omniforge.agents.budgets import Shortfall
 from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 
-WaitKind = Literal["effect", "approval", "input", "child"]
+WaitKind = Literal["effect", "approval", "input", "budget", "child"]
 
 
 class Wait(BaseModel, frozen=True):
     """What a run waits for. `id` is what a person's decision names.
 
     `arguments` are those of the call that someone must allow; the id is made from them, so a decision
-    holds for exactly this call.
+    holds for exactly this call. `said` are the model's words when it asked for the call, and `follows`
+    is the wait that it answers so. `short` says what is missing where money is waited for.
     """
 
     kind: WaitKind
@@ -23,6 +25,24 @@ class Wait(BaseModel, frozen=True):
     question: str
     tool: str = ""
     arguments: Any = None
+    said: str = ""
+    follows: str | None = None
+    short: Shortfall | None = None
+
+
+class Edit(BaseModel, frozen=True):
+    """What a person made of a call's arguments when allowing it."""
+
+    arguments: Any
+    by: str
+    note: str = ""
+
+
+class RunQueued(BaseModel, frozen=True):
+    """As many runs of the workspace are under way as may be. `position` 1 is the next to begin."""
+
+    type: Literal["run_queued"] = "run_queued"
+    position: int
 
 
 class RunStarted(BaseModel, frozen=True):
@@ -47,6 +67,8 @@ class SkillResumed(BaseModel, frozen=True):
     segment: int
     attempt: int
     recorded_steps: int
+    anew_from: int | None = None
+    """Of a run that is taken up again: what was told of this step and later ones counts no more."""
 
 
 class CallSummary(BaseModel, frozen=True):
@@ -101,7 +123,10 @@ class ModelAnswered(BaseModel, frozen=True):
 
 
 class ToolAnswered(BaseModel, frozen=True):
-    """A call has its answer. `error_code` says why it has none; `call_excluded`: it was not made again."""
+    """A call has its answer. `error_code` says why it has none; `call_excluded`: it was not made again.
+
+    With an edit it was made with the arguments of that.
+    """
 
     type: Literal["tool_answered"] = "tool_answered"
     step: int
@@ -110,6 +135,7 @@ class ToolAnswered(BaseModel, frozen=True):
     error_code: str | None = None
     summary: str
     effect: str | None = None
+    edit: Edit | None = None
     origin: str = "real"
     duration_ms: int
 
@@ -153,6 +179,22 @@ class SkillFailed(BaseModel, frozen=True):
     output: Any = None
 
 
+class SkillSkipped(BaseModel, frozen=True):
+    """A skill of the plan that does not run, and why."""
+
+    type: Literal["skill_skipped"] = "skill_skipped"
+    skill_name: str
+    reason: str
+
+
+class ItemsFound(BaseModel, frozen=True):
+    """A skill runs once for each item of a list: as the nodes `skill[0]`, `skill[1]`, ..."""
+
+    type: Literal["items_found"] = "items_found"
+    skill_name: str
+    items: int
+
+
 class SkillWaiting(BaseModel, frozen=True):
     type: Literal["skill_waiting"] = "skill_waiting"
     skill_name: str
@@ -166,8 +208,71 @@ class DecisionMade(BaseModel, frozen=True):
     decided_by: str
 
 
+class ApprovalReminded(BaseModel, frozen=True):
+    """Nobody has decided yet, and the agent's owner wants people to be reminded."""
+
+    type: Literal["approval_reminded"] = "approval_reminded"
+    id: str
+
+
+class ApprovalEscalated(BaseModel, frozen=True):
+    """Nobody has decided yet, so it is brought before someone else."""
+
+    type: Literal["approval_escalated"] = "approval_escalated"
+    id: str
+    to: str
+
+
+class RunControlled(BaseModel, frozen=True):
+    """Someone asked a run to pause or to stop after the steps under way, or to go on again."""
+
+    type: Literal["run_controlled"] = "run_controlled"
+    wish: Literal["pause", "stop", "go_on"]
+    by: str
+    note: str = ""
+
+
+class BudgetWarning(BaseModel, frozen=True):
+    """Money is short, as a program is told that cannot be asked.
+
+    Of a run that waits for it, the runs are told, too, that it works for: `run_id` says which it is.
+    """
+
+    type: Literal["budget_warning"] = "budget_warning"
+    run_id: str
+    short: Shortfall
+
+
+class Steered(BaseModel, frozen=True):
+    """A skill has taken in what a person said: its model is told with its next turn."""
+
+    type: Literal["steered"] = "steered"
+    step: int
+    text: str
+    by: str
+
+
+class RunRetried(BaseModel, frozen=True):
+    """A run that had ended is taken up again where it failed: what went well is not done again."""
+
+    type: Literal["run_retried"] = "run_retried"
+    generation: int
+    by: str
+    in_doubt: Literal["happened", "resend"] | None = None
+    """What the person says of effects of which nobody knew whether they happened."""
+    budget_usd: Decimal | None = None
+
+
+class BudgetRaised(BaseModel, frozen=True):
+    """The cap of the run itself is another one now. `by` is a user's id, or `auto_proceed`."""
+
+    type: Literal["budget_raised"] = "budget_raised"
+    cap_usd: Decimal
+    by: str
+
+
 class RunFinished(BaseModel, frozen=True):
-    """The last event of a run's stream."""
+    """The last event of a run's stream, unless someone has it taken up again."""
 
     type: Literal["run_finished"] = "run_finished"
     status: str
@@ -177,7 +282,8 @@ class RunFinished(BaseModel, frozen=True):
 
 
 EventBody = Annotated[
-    RunStarted
+    RunQueued
+    | RunStarted
     | SkillStarted
     | SkillResumed
     | TextDelta
@@ -188,8 +294,17 @@ EventBody = Annotated[
     | ToolsLeftOut
     | SkillCompleted
     | SkillFailed
+    | SkillSkipped
+    | ItemsFound
     | SkillWaiting
     | DecisionMade
+    | ApprovalReminded
+    | ApprovalEscalated
+    | RunControlled
+    | RunRetried
+    | Steered
+    | BudgetWarning
+    | BudgetRaised
     | RunFinished,
     Field(discriminator="type"),
 ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -9,7 +10,15 @@ from decimal import Decimal
 from omniforge import clock
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.errors import BudgetHeld, JournalDiverged, OutcomeUnknown
-from omniforge.journal.asking import PersonNeeded, asked, is_leave, spoken
+from omniforge.journal.asking import (
+    PersonNeeded,
+    asked,
+    edit_among,
+    is_leave,
+    question_id,
+    spoken,
+    unresolved,
+)
 from omniforge.journal.doubt import is_key_known, look_up, question_of, sleep_until, wait_id
 from omniforge.journal.entries import (
     announcement,
@@ -19,14 +28,16 @@ from omniforge.journal.entries import (
     settled,
     started,
 )
-from omniforge.journal.events import EventBody
+from omniforge.journal.events import Edit, EventBody
 from omniforge.journal.ports import (
     Decision,
     InboxItem,
     JournalStore,
     NodeState,
+    NodeStatus,
     Outcome,
     Transition,
+    Unheard,
     merged,
 )
 from omniforge.journal.recording import NOTHING_RECORDED, Recording
@@ -85,7 +96,9 @@ class Journal:
         should_stop: Callable[[], str | None] = never,
         recording: Recording = NOTHING_RECORDED,
     ) -> None:
-        self._store, self.key, self.fence, self._should_stop = store, key, fence, should_stop
+        self._store, self.key, self.fence, self._drains = store, key, fence, should_stop
+        self._word, self._heard = state.word, 0
+        self._messages: deque[InboxItem] = deque()
         self._recording = recording
         self._steps = {step.number: step for step in state.steps}
         self._inbox = {item.wait_id: item for item in state.inbox}
@@ -147,6 +160,11 @@ class Journal:
         return self._recording.outcome is not None
 
     @property
+    def spent_turns(self) -> int:
+        """Model turns of an earlier generation of this node, which count toward no limit of this one."""
+        return self._recording.spent_turns
+
+    @property
     def usage(self) -> TokenUsage:
         return sum((step.usage for step in self._steps.values()), TokenUsage())
 
@@ -162,7 +180,8 @@ class Journal:
         played = self._recording.answer_at(slot)
         answer = played.answer if played else as_recorded(await make())
         at = clock.now()
-        step = replace(started(slot, self.fence, at), answer=answer, ended_at=at)
+        origin = Origin.RECORDED if self._recording.is_told(0) else Origin.REAL
+        step = replace(started(slot, self.fence, at), answer=answer, origin=origin, ended_at=at)
         # Alone it promises nothing to anyone, so it shares the commit of the first real step.
         self._hold(Transition(steps=[replace(step, status=StepStatus.CONFIRMED)]))
         return answer
@@ -181,6 +200,12 @@ class Journal:
         for slot in slots:
             self._recorded_at(slot)
         return slots
+
+    def edit_of(self, slot: Slot) -> Edit | None:
+        """What a person made of the arguments of a call, as it is on record or has just been decided."""
+        if (recorded := self._recorded_at(slot)) is not None:
+            return recorded.edit
+        return edit_among(self._key_of(slot), slot, self._inbox)
 
     async def step(self, request: Request, perform: Perform) -> Step:
         """Take the next number and run it."""
@@ -201,19 +226,41 @@ class Journal:
         recorded = self._recorded_at(slot)
         if recorded is not None and recorded.status.is_settled:
             return recorded
-        if (reason := self._should_stop()) is not None:
+        if (reason := self._reason_to_stop()) is not None:
             raise Interrupted(reason)
         if recorded is None:
             played = self._recording.answer_at(slot)
-            return await (self._play(slot, played) if played else self._first(slot, perform))
+            if played is None:
+                return await self._first(slot, perform)
+            if played.status.is_settled:
+                return await self._play(slot, played)
+            recorded = replace(played, hash=slot.hash, fence=self.fence)
         if recorded.effect_class is None:
             return await self._again(slot, recorded, perform)
         return await self._resolve(slot, recorded, perform)
 
     async def finish(self, outcome: Outcome, event: EventBody) -> None:
-        """Record how this segment ended, together with its last event."""
-        await self._commit(Transition(outcome=outcome), event, fence_name(self.fence))
+        """Record how this segment ended, together with its last event.
+
+        Raises:
+            Interrupted: A person has said something meanwhile, and the skill is to take it in.
+        """
+        is_done = outcome.status is NodeStatus.COMPLETED
+        change = Transition(outcome=outcome, heard=self._heard if is_done else None)
+        try:
+            await self._commit(change, event, fence_name(self.fence))
+        except Unheard as unheard:
+            self._word = unheard.word
+            await self._commit(Transition())  # what led here is on record all the same
+            raise Interrupted("steered") from None
         self.outcome = outcome
+
+    async def message(self) -> InboxItem | None:
+        """What a person has said and the skill has not taken in. A step that `consumes` it does that."""
+        if not self._messages and self._word.said > self._heard:
+            self._heard = self._word.said
+            self._messages.extend(await self._store.messages(self.key))
+        return self._messages[0] if self._messages else None
 
     def note(self, event: EventBody) -> None:
         """Tell watchers something, once a node; it shares the commit of the next step."""
@@ -228,6 +275,9 @@ class Journal:
         self._shown, self._has_shown = self._shown + 1, True
         told = new_event(self.key, event, f"{fence_name(self.fence)}.{self._shown}")
         await self._store.commit(self.key, self.fence, Transition(events=[told]))
+
+    def _reason_to_stop(self) -> str | None:
+        return self._word.wish or self._drains()
 
     # ---- new work ----------------------------------------------------------------------------
 
@@ -250,14 +300,25 @@ class Journal:
             PersonNeeded: Nobody has answered one of them yet.
         """
         answers: list[InboxItem] = []
-        for question in slot.request.questions:
-            wait = asked(self.key, slot, question)
-            if (said := self._inbox.get(wait.id)) is None:
-                raise PersonNeeded((wait,))
+        key = self._key_of(slot)
+        for place, _ in enumerate(slot.request.questions):
+            said = self._inbox.get(question_id(key, slot, place))
+            if said is None:
+                raise PersonNeeded((asked(key, slot, place, self.recorded),))
             answers.append(said)
             if not is_leave(said):
                 break
         return answers
+
+    def _key_of(self, slot: Slot) -> NodeKey:
+        """Under what a call is known in the world: the generation in which the model asked for it.
+
+        So a run that it started before this generation is the one that it goes on to wait for.
+        """
+        turns = (step.number for step in self._steps.values() if step.kind is StepKind.MODEL)
+        asked_in = max((number for number in turns if number < slot.number), default=-1)
+        generation = self._recording.generation_of(asked_in, self.key.generation)
+        return self.key._replace(generation=generation)
 
     async def _play(self, slot: Slot, played: Step) -> Step:
         """Take an answer over from the run that this one replays. It costs nothing and sends nothing."""
@@ -270,7 +331,8 @@ class Journal:
             workspace=played.workspace,
             origin=Origin.INVENTED if played.origin is Origin.INVENTED else Origin.RECORDED,
         )
-        step = replace(started(slot, self.fence, clock.now()), effect_class=played.effect_class)
+        begun = started(slot, self.fence, clock.now())
+        step = replace(begun, effect_class=played.effect_class, edit=played.edit)
         return await self._settle(slot, step, performed, seconds_of(played), is_played=True)
 
     async def _again(self, slot: Slot, lost: Step, perform: Perform) -> Step:
@@ -303,7 +365,7 @@ class Journal:
                 return await self._commit(change)
             except BudgetHeld:
                 await asyncio.sleep(pause)
-            if (reason := self._should_stop()) is not None:
+            if (reason := self._reason_to_stop()) is not None:
                 raise Interrupted(reason)
             pause = min(2 * pause, LONGEST_WAIT_FOR_MONEY)
 
@@ -313,7 +375,7 @@ class Journal:
         """Do the work and record what it came to. `step.cost` may hold what lost attempts cost."""
         began = time.monotonic()
         try:
-            performed = await perform(Sending(effect_id(self.key, slot.number)))
+            performed = await perform(Sending(effect_id(self._key_of(slot), slot.number)))
         except BaseException:
             # The caller ends the segment or the run; a held reservation must not outlive the call.
             if step.reserved:
@@ -340,9 +402,11 @@ class Journal:
             steps=[entry],
             settle={step.number: cost} if step.reserved or cost else {},
             workspace=self._recording.workspace if is_played and wrote else performed.workspace,
-            consumed=list(consumed),
+            consumed=[*consumed, *self._taken_in(slot)],
         )
-        if slot.request.tell is not None:
+        if slot.request.tell is not None and not (
+            is_played and self._recording.is_told(step.number)
+        ):
             told = slot.request.tell(entry, seconds)
             change.events.append(new_event(self.key, told, f"step/{step.number}"))
         if performed.is_last:
@@ -382,7 +446,7 @@ class Journal:
             started(slot, self.fence, at),
             status=StepStatus.SENT,
             effect_class=effect.kind,
-            effect_id=effect_id(self.key, slot.number),
+            effect_id=earlier.effect_id if earlier else effect_id(self.key, slot.number),
             sent_at=earlier.sent_at if earlier else at,
             send_by=at + effect.timeout,
             sends=earlier.sends + 1 if earlier else 1,
@@ -394,6 +458,10 @@ class Journal:
                 performed = await perform(sending)
         except (OutcomeUnknown, TimeoutError) as error:
             doubtful = await self._doubt(step, str(error) or "no answer in time")
+            return await self._resolve(slot, doubtful, perform)
+        if performed.error and earlier and effect.kind is EffectClass.KEYED and not said:
+            # The service refused this sending, and nobody knows yet what became of the one before.
+            doubtful = await self._doubt(step, performed.error.message)
             return await self._resolve(slot, doubtful, perform)
         return await self._settle(slot, step, performed, time.monotonic() - began)
 
@@ -435,9 +503,18 @@ class Journal:
         if decided.decision is Decision.RESEND:
             # Its tool is gone: what is performed now is the refusal, and that is the answer.
             performed = await perform(Sending(step.effect_id or ""))
+        elif decided.decision is Decision.NO_ANSWER:
+            performed = unresolved(decided)
         else:
             performed = spoken(decided)
         return await self._settle(slot, step, performed, consumed=self._consume(decided))
+
+    def _taken_in(self, slot: Slot) -> list[str]:
+        """The message that a step took in."""
+        if slot.request.consumes is None:
+            return []
+        self._messages.popleft()
+        return [slot.request.consumes]
 
     def _consume(self, *said: InboxItem) -> list[str]:
         """Take decisions out of the inbox; their ids go into the commit of the step they decide."""
@@ -473,10 +550,11 @@ class Journal:
         now = time.monotonic()
         whole.active, self._counted = now - self._counted, now
         try:
-            await self._store.commit(self.key, self.fence, whole)
+            word = await self._store.commit(self.key, self.fence, whole)
         except BaseException:
             self._held = held
             self._counted -= whole.active
             raise
         self._has_shown = False
+        self._word = word or self._word
         self._steps.update((step.number, step) for step in change.steps)

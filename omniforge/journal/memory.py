@@ -1,6 +1,7 @@
 """A journal store for one process and its lifetime: the SDK's local runs, and tests."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -8,7 +9,16 @@ from omniforge.agents.budgets import BEGINNING, NOTHING, Budget, Closed, Period,
 from omniforge.errors import BlobMissing, Fenced
 from omniforge.journal.blobs import Manifest, digest_of
 from omniforge.journal.events import EPHEMERAL, Event, NewEvent
-from omniforge.journal.ports import Announce, InboxItem, NodeState, Outcome, Transition
+from omniforge.journal.ports import (
+    Announce,
+    Decision,
+    InboxItem,
+    NodeState,
+    Outcome,
+    Transition,
+    Unheard,
+    Word,
+)
 from omniforge.journal.steps import Fence, NodeKey, Step
 
 
@@ -23,6 +33,7 @@ class MemoryStream:
     under_way: dict[tuple[NodeKey, int], Decimal] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     next_seq: int = 1
+    word: Word = field(default_factory=Word)
 
     def move(self, key: NodeKey, change: Transition) -> None:
         """Begin and end calls, all or none of them.
@@ -105,20 +116,23 @@ class MemoryJournalStore:
         state = NodeState(
             is_new,
             list(node.steps.values()),
-            self.inbox.get(key, []),
+            [item for item in self.inbox.get(key, []) if item.decision is not Decision.SAID],
             ended,
             node.active,
             node.workspace,
+            self.streams[key.stream_id].word,
         )
         if ended is None:
             self.streams[key.stream_id].clear(key.node)
             self.streams[key.stream_id].append(key.stream_id, announce(state))
         return state
 
-    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
+    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> Word | None:
         node, stream = self._nodes[key], self.streams[key.stream_id]
         if fence != node.fence:
             raise Fenced(f"{key.node!r} was claimed by {node.fence}; {fence} may not write.")
+        if change.heard is not None and stream.word.said > change.heard:
+            raise Unheard(stream.word)
         stream.move(key, change)
         node.steps.update((step.number, step) for step in change.steps)
         node.active += change.active
@@ -131,6 +145,10 @@ class MemoryJournalStore:
             stream.clear(key.node)
         for event in change.events:
             stream.append(key.stream_id, event)
+        return stream.word
+
+    async def messages(self, key: NodeKey) -> Sequence[InboxItem]:
+        return [item for item in self.inbox.get(key, []) if item.decision is Decision.SAID]
 
 
 class MemoryBlobs:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from omniforge.agents.runs import ErrorInfo
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.events import NewEvent, Wait, WaitKind
-from omniforge.journal.steps import Fence, Json, NodeKey, Step
+from omniforge.journal.steps import Fence, Json, NodeKey, Step, Wish
 
 
 class NodeStatus(StrEnum):
@@ -19,6 +19,7 @@ class NodeStatus(StrEnum):
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
     @property
     def is_final(self) -> bool:
@@ -26,14 +27,23 @@ class NodeStatus(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a person says: of an effect in doubt, of a call that needs leave, to a question."""
+    """What a person says: of an effect in doubt, of a call that needs leave, to a question.
+
+    edit: allowed, with other arguments. ask: nothing is decided; the model is to answer first.
+    """
 
     HAPPENED = "happened"
     RESEND = "resend"
     SKIP = "skip"
     APPROVE = "approve"
+    EDIT = "edit"
     REJECT = "reject"
+    ASK = "ask"
     ANSWER = "answer"
+    NO_ANSWER = "no_answer"
+    """No person's: the time in which people could decide is over."""
+    SAID = "said"
+    """Decides nothing: a message to a skill at work."""
     ENDED = "ended"
     """No person's: the run that was waited for has ended, or could not be started (see the note)."""
 
@@ -49,17 +59,27 @@ APPROVAL_KINDS: Mapping[WaitKind, ApprovalKind] = {
 
 DECISIONS: Mapping[ApprovalKind, tuple[Decision, ...]] = {
     "effect": (Decision.HAPPENED, Decision.RESEND, Decision.SKIP),
-    "tool_call": (Decision.APPROVE, Decision.REJECT),
+    "tool_call": (Decision.APPROVE, Decision.EDIT, Decision.REJECT, Decision.ASK),
     "input": (Decision.ANSWER,),
 }
-"""What may be decided of each kind."""
+"""What people may decide of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What someone decided, in all its parts. `arguments` are those of an edit."""
+
+    decision: Decision
+    by: str
+    note: str = ""
+    arguments: Json = None
 
 
 @dataclass(frozen=True, slots=True)
 class InboxItem:
     """A decision on its way to the executor; consuming it is part of the step it decides.
 
-    `note` is a reason, or the answer to a question.
+    `note` is a reason, or the answer to a question; of `no_answer`, how long people had.
     """
 
     id: str
@@ -67,6 +87,23 @@ class InboxItem:
     decision: Decision
     decided_by: str
     note: str = ""
+    arguments: Json = None
+    """Of an edit: those with which the call is to be made."""
+
+
+class Unheard(Exception):
+    """A node was to be completed, and people have said something that it may not have taken in."""
+
+    def __init__(self, word: "Word") -> None:
+        super().__init__("people have said more")
+        self.word = word
+
+
+class Word(NamedTuple):
+    """What people have told a stream by now: what its executors should do, and how often they spoke."""
+
+    wish: Wish | None = None
+    said: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +129,7 @@ class NodeState:
     """Seconds of work so far, over all segments."""
     workspace: Manifest | None = None
     """The node's files as its last step left them; None when no step wrote any."""
+    word: Word = field(default_factory=Word)
 
 
 @dataclass(slots=True)
@@ -109,6 +147,8 @@ class Transition:
     consumed: list[str] = field(default_factory=list)
     workspace: Manifest | None = None
     outcome: Outcome | None = None
+    heard: int | None = None
+    """How often people have spoken as far as the node knows; when it was more often, nothing is written."""
     active: float = 0.0
 
 
@@ -127,7 +167,7 @@ def merged(changes: Sequence[Transition]) -> Transition:
         if change.workspace is not None:
             whole.workspace = change.workspace
         if change.outcome is not None:
-            whole.outcome = change.outcome
+            whole.outcome, whole.heard = change.outcome, change.heard
     return whole
 
 
@@ -148,12 +188,20 @@ class JournalStore(Protocol):
         """
         ...
 
-    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
+    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> Word | None:
         """Write a transition in one transaction; it is durable when this returns.
+
+        What people have said comes back when the transition has events or money, and with it costs
+        nothing to find out.
 
         Raises:
             Fenced: A successor has claimed the node. Nothing was written.
+            Unheard: People have spoken more often than `heard` says. Nothing was written.
             BudgetExceeded: The reservation does not fit under a cap. Nothing was written.
             BudgetHeld: It does not fit now, but may when calls under way have settled.
         """
+        ...
+
+    async def messages(self, key: NodeKey) -> Sequence[InboxItem]:
+        """What people have said to a node and it has not taken in, in their order."""
         ...

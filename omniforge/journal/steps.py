@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 from omniforge.journal.blobs import Manifest
-from omniforge.journal.events import EventBody
+from omniforge.journal.events import Edit, EventBody
 
 Json = Any
 """Whatever `json.dumps` takes. Answers of models and tools have no narrower type."""
@@ -37,6 +37,8 @@ class StepKind(StrEnum):
     MODEL = "model"
     TOOL = "tool"
     COMPACTION = "compaction"
+    MESSAGE = "message"
+    """What a person said to a skill at work, at the place where it was taken in."""
 
 
 class Origin(StrEnum):
@@ -45,6 +47,10 @@ class Origin(StrEnum):
     REAL = "real"
     RECORDED = "recorded"
     INVENTED = "invented"
+
+
+Wish = Literal["pause", "stop"]
+"""What people ask the executors of a stream to do before their next step."""
 
 
 class StepStatus(StrEnum):
@@ -59,6 +65,10 @@ class StepStatus(StrEnum):
     @property
     def is_settled(self) -> bool:
         return self in {StepStatus.CONFIRMED, StepStatus.FAILED}
+
+
+IN_DOUBT = frozenset({StepStatus.SENT, StepStatus.UNKNOWN})
+"""Of an effect with one of these, nobody knows yet whether it happened."""
 
 
 class EffectClass(StrEnum):
@@ -108,11 +118,13 @@ class Question:
     """What must come from elsewhere before a step is done.
 
     approval: a person's leave. input: a person's answer, which is the step's. child: the end of the
-    run that the step started, whose result the step's work then reads.
+    run that the step started, whose result the step's work then reads. `said` is what the model said
+    when it asked for the step.
     """
 
     kind: Literal["approval", "input", "child"]
     text: str
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +152,18 @@ class Request:
     """The most this step can cost, in dollars."""
     questions: tuple[Question, ...] = ()
     """Asked one after another, before anything of the step is done."""
+    edit: Edit | None = None
+    """What a person made of the arguments. The step stays the one that was asked for."""
     is_held: bool = False
     """A rehearsal: the effect is not sent, so nothing of it has to be written ahead."""
+    consumes: str | None = None
+    """The id of the message in the inbox that this step takes in."""
     tell: Tell | None = None
+
+    @property
+    def made_with(self) -> Json:
+        """The arguments with which it is really done."""
+        return self.edit.arguments if self.edit else self.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +185,8 @@ class Step:
     hash: str
     status: StepStatus
     arguments: Json = None
+    edit: Edit | None = None
+    """What a person made of the arguments, which are those that were asked for."""
     answer: Json = None
     error: ErrorInfo | None = None
     effect_class: EffectClass | None = None
@@ -179,9 +202,16 @@ class Step:
     model: str | None = None
     workspace: Manifest | None = None
     origin: Origin = Origin.REAL
+    generation: int = 0
+    """Of its node, as far as a store has read it from there."""
     fence: Fence = Fence(0, 0)
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def made_with(self) -> Json:
+        """The arguments with which it was really done."""
+        return self.edit.arguments if self.edit else self.arguments
 
 
 # Far deeper than any data; the libraries that write JSON give up at a few hundred.

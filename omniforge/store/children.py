@@ -77,9 +77,8 @@ class ChildRepository(Repository):
         )
 
     def _asked(self, parent_id: str, child_id: str) -> tuple[RowMapping, Wait]:
-        query = select(nodes).where(
-            nodes.c.tenant_id == self._tenant_id, nodes.c.stream_id == parent_id
-        )
+        mine = nodes.c.tenant_id == self._tenant_id, nodes.c.stream_id == parent_id
+        query = select(nodes).where(*mine).order_by(nodes.c.generation.desc())
         for row in self._connection.execute(query).mappings():
             for wait in row["waits"]:
                 if wait["id"] == child_id:

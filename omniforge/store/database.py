@@ -241,7 +241,8 @@ def _storage_errors() -> Iterator[None]:
                 f"The database does not answer as it should: {error.orig}"
             ) from error
         raise
-    except (OSError, PoolTimeout) as error:
+    except (OSError, PoolTimeout, sqlite3.OperationalError) as error:
+        # SQLite's own error: what begins a transaction goes past the toolkit, straight to the driver.
         raise StorageUnavailable(f"The database cannot be reached: {error}") from error
 
 

@@ -1,12 +1,16 @@
 """The journal's port on SQL: a claim and a commit, each one transaction."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Float,
     RowMapping,
+    Select,
     Update,
     bindparam,
     case,
@@ -29,13 +33,15 @@ from omniforge.journal.ports import (
     NodeStatus,
     Outcome,
     Transition,
+    Unheard,
+    Word,
 )
 from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.database import Database
 from omniforge.store.records import document_of, outcome_of, row_of_step, step_of
 from omniforge.store.reservations import move
 from omniforge.store.sql import insert_into, upsert
-from omniforge.store.streams import advance, clear_shown
+from omniforge.store.streams import advance, clear_shown, warn
 from omniforge.store.tables import approvals, inbox, nodes, steps
 
 _FINAL = [status for status in NodeStatus if status.is_final]
@@ -69,11 +75,12 @@ class SqlJournalStore:
         if state.outcome is None:
             if not state.is_new:
                 clear_shown(connection, key.stream_id, key.node)
-            advance(connection, key.stream_id, self._tenant_id, [announce(state)])
+            word = advance(connection, key.stream_id, self._tenant_id, [announce(state)])
+            state = replace(state, word=word or Word())
         return state
 
-    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> None:
-        def work(connection: Connection) -> None:
+    async def commit(self, key: NodeKey, fence: Fence, change: Transition) -> Word | None:
+        def work(connection: Connection) -> Word | None:
             _write_node(connection, key, fence, change)
             if change.steps:
                 rows = [row_of_step(key, self._tenant_id, step) for step in change.steps]
@@ -85,15 +92,24 @@ class SqlJournalStore:
                 self._ask(connection, key, change.outcome)
             if change.clears:
                 clear_shown(connection, key.stream_id, key.node)
-            advance(
+            word = advance(
                 connection,
                 key.stream_id,
                 self._tenant_id,
                 change.events,
                 self._money(connection, key, change),
             )
+            if change.heard is not None and word is not None and word.said > change.heard:
+                raise Unheard(word)
+            for wait in change.outcome.waits if change.outcome is not None else ():
+                warn(connection, key.stream_id, self._tenant_id, wait)
+            return word
 
-        await self._database.write(work)
+        return await self._database.write(work)
+
+    async def messages(self, key: NodeKey) -> Sequence[InboxItem]:
+        query = _inbox_of(key, inbox.c.decision == Decision.SAID)
+        return await self._database.read(lambda connection: _items(connection, query))
 
     def _money(self, connection: Connection, key: NodeKey, change: Transition) -> Movement:
         """What remains to be moved on the stream once every cap above it has been moved."""
@@ -132,6 +148,8 @@ class SqlJournalStore:
                 "question": wait.question,
                 "tool": wait.tool,
                 "arguments": wait.arguments,
+                "said": wait.said,
+                "follows": wait.follows,
                 "note": "",
                 "created_at": clock.now(),
             }
@@ -196,46 +214,59 @@ def _guarded(has_workspace: bool, has_outcome: bool) -> Update:
 
 
 def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
+    now = clock.now().isoformat()
     return {
         "status": outcome.status,
         "output": outcome.output,
         "error": document_of(outcome.error),
-        "waits": [wait.model_dump() for wait in outcome.waits],
+        "waits": [{**wait.model_dump(mode="json"), "since": now} for wait in outcome.waits],
         "completed_at": clock.now() if outcome.status.is_final else None,
     }
 
 
 def _state(connection: Connection, key: NodeKey, row: RowMapping) -> NodeState:
-    outcome = outcome_of(row)
-    if row["claims"] == 1 or outcome is not None:
-        return NodeState(is_new=row["claims"] == 1, outcome=outcome, active=row["active"])
+    outcome, is_new = outcome_of(row), row["claims"] == 1
+    # A node that is taken up again may have been told something before it is claimed.
+    if outcome is not None or (is_new and not key.generation):
+        return NodeState(is_new=is_new, outcome=outcome, active=row["active"])
     of_node = [
         steps.c.stream_id == key.stream_id,
         steps.c.node == key.node,
         steps.c.generation == key.generation,
     ]
     recorded = connection.execute(select(steps).where(*of_node).order_by(steps.c.number)).mappings()
-    waiting = connection.execute(
-        select(inbox).where(
+    return NodeState(
+        is_new=is_new,
+        steps=[step_of(step) for step in recorded],
+        inbox=_items(connection, _inbox_of(key, inbox.c.decision != Decision.SAID)),
+        active=row["active"],
+        workspace=row["workspace"],
+    )
+
+
+def _inbox_of(key: NodeKey, kind: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(inbox)
+        .where(
             inbox.c.stream_id == key.stream_id,
             inbox.c.node == key.node,
             inbox.c.generation == key.generation,
             inbox.c.consumed_at.is_(None),
+            kind,
         )
-    ).mappings()
-    return NodeState(
-        is_new=False,
-        steps=[step_of(step) for step in recorded],
-        inbox=[
-            InboxItem(
-                item["id"],
-                item["wait_id"],
-                Decision(item["decision"]),
-                item["decided_by"],
-                item["note"],
-            )
-            for item in waiting
-        ],
-        active=row["active"],
-        workspace=row["workspace"],
+        .order_by(inbox.c.created_at, inbox.c.id)
     )
+
+
+def _items(connection: Connection, query: Select[Any]) -> list[InboxItem]:
+    return [
+        InboxItem(
+            item["id"],
+            item["wait_id"],
+            Decision(item["decision"]),
+            item["decided_by"],
+            item["note"],
+            item["arguments"],
+        )
+        for item in connection.execute(query).mappings()
+    ]

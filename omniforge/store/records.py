@@ -1,10 +1,12 @@
 """Rows to domain objects and back, where more than one repository needs it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from omniforge.agents.runs import ErrorInfo, TokenUsage
+from omniforge.agents.runs import ErrorInfo, Run, RunPriority, TokenUsage
+from omniforge.journal.events import Edit
 from omniforge.journal.ports import NodeStatus, Outcome
 from omniforge.journal.steps import (
     EffectClass,
@@ -15,6 +17,18 @@ from omniforge.journal.steps import (
     StepKind,
     StepStatus,
 )
+
+
+def run_of(row: Mapping[str, Any] | RowMapping) -> Run:
+    error = (
+        ErrorInfo(code=row["error_code"], message=row["error"], skill=row["error_skill"])
+        if row["error_code"]
+        else None
+    )
+    priority = RunPriority.ranked(row["priority"])
+    return Run.model_validate(
+        {**row, "error": error, "cost_usd": row["cost"], "priority": priority}
+    )
 
 
 def error_of(document: Any) -> ErrorInfo | None:
@@ -41,6 +55,7 @@ def step_of(row: RowMapping) -> Step:
         hash=row["hash"],
         status=StepStatus(row["status"]),
         arguments=row["arguments"],
+        edit=None if row["edit"] is None else Edit.model_validate(row["edit"]),
         answer=row["answer"],
         error=error_of(row["error"]),
         effect_class=EffectClass(row["effect_class"]) if row["effect_class"] else None,
@@ -55,6 +70,7 @@ def step_of(row: RowMapping) -> Step:
         model=row["model"],
         workspace=row["workspace"],
         origin=Origin(row["origin"]),
+        generation=row["generation"],
         fence=Fence(row["segment"], row["attempt"]),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
@@ -73,6 +89,7 @@ def row_of_step(key: NodeKey, tenant_id: str, step: Step) -> dict[str, Any]:
         "hash": step.hash,
         "status": step.status,
         "arguments": step.arguments,
+        "edit": None if step.edit is None else step.edit.model_dump(),
         "answer": step.answer,
         "error": document_of(step.error),
         "effect_class": step.effect_class,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from types import MappingProxyType
 
-from omniforge.agents.plan import Plan
+from omniforge.agents.plan import Plan, index_of, skill_of
 from omniforge.journal.blobs import Manifest
 
 
@@ -37,29 +37,38 @@ class RunFiles:
         left: Mapping[str, Manifest | None],
         laid: Mapping[str, Manifest] = MappingProxyType({}),
     ) -> None:
-        """`left` is what skills recorded; one that wrote nothing has None or is not there.
+        """`left` is what nodes recorded; one that wrote nothing has None or is not there. The items of a
+        `for_each` run side by side.
 
         `laid` is what some skills find besides, over what is there.
         """
         self._given, self._laid = given, laid
         self._before: dict[str, set[str]] = {}
         self._changes: dict[str, _Changes] = {}
+        items: dict[str, list[str]] = {}
+        for name in sorted(left, key=lambda name: index_of(name) or 0):
+            if index_of(name) is not None:
+                items.setdefault(skill_of(name), []).append(name)
         for node in TopologicalSorter(plan.depends_on).static_order():
             needed = plan.depends_on[node]
             self._before[node] = set(needed).union(*(self._before[name] for name in needed))
-            files = left.get(node)
-            if files is None and node in laid:
-                files = self.found_by(node)
-            if files is not None:
-                self._changes[node] = _Changes.between(self._handed_to(node), files)
+            for each in (node, *items.get(node, ())):
+                self._add(each, left.get(each))
 
     def found_by(self, node: str) -> Manifest:
-        """The files that a skill starts with."""
+        """The files that a node starts with."""
         return {**self._handed_to(node), **self._laid.get(node, {})}
 
+    def _add(self, node: str, files: Manifest | None) -> None:
+        if files is None and node in self._laid:
+            files = self.found_by(node)
+        if files is not None:
+            self._changes[node] = _Changes.between(self._handed_to(node), files)
+
     def _handed_to(self, node: str) -> Manifest:
+        before = self._before[skill_of(node)]
         return self._with(
-            change for name, change in self._changes.items() if name in self._before[node]
+            change for name, change in self._changes.items() if skill_of(name) in before
         )
 
     def now(self) -> Manifest:

@@ -1,17 +1,15 @@
 """Runs: from accepted to final, and what each of their skills came to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select, update
 
 from omniforge import clock
 from omniforge.agents.budgets import Payer
 from omniforge.agents.modes import RunMode, Terms, on_terms
-from omniforge.agents.plan import Plan, hand_on, with_config
+from omniforge.agents.plan import Plan, index_of, skill_of
 from omniforge.agents.runs import (
     FINAL_STATUSES,
     ErrorInfo,
@@ -20,27 +18,35 @@ from omniforge.agents.runs import (
     SkillResult,
     TokenUsage,
 )
-from omniforge.agents.versions import AgentVersion, PinnedSkill
+from omniforge.agents.versions import AgentVersion
 from omniforge.errors import ExecutionNotFound, IdempotencyConflict
 from omniforge.errors import RunFinished as RunHasEnded
-from omniforge.execution.work import Script
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.events import Event, EventBody, NewEvent, RunFinished, RunStarted
-from omniforge.journal.steps import Json, Step
+from omniforge.journal.steps import Json, NodeKey, Origin, Step
+from omniforge.store.admission import TO_BE_TOLD, AdmissionRepository
 from omniforge.store.agents import AgentRepository
-from omniforge.store.records import step_of
+from omniforge.store.briefs import Begun, NodeBrief
+from omniforge.store.course import Course
+from omniforge.store.records import run_of, step_of
 from omniforge.store.repository import Repository
 from omniforge.store.reservations import is_capped
 from omniforge.store.results import SkillResults
-from omniforge.store.run_files import RunFiles
 from omniforge.store.sql import Page, insert_into, page_of
-from omniforge.store.streams import advance, events_after, is_under_cap, open_stream
-from omniforge.store.tables import agent_executions, nodes, steps
+from omniforge.store.streams import advance, caps_over, events_after, open_stream
+from omniforge.store.tables import agent_executions, nodes, steps, streams, tenants
 
 # Built once: on the way of every run, putting a statement together costs more than running it.
-_RUN = select(agent_executions).where(
-    agent_executions.c.id == bindparam("run"), agent_executions.c.tenant_id == bindparam("tenant")
+_RUN = (
+    select(agent_executions, tenants.c.max_concurrent_runs, streams.c.wish)
+    .outerjoin(tenants, tenants.c.id == agent_executions.c.tenant_id)
+    .outerjoin(streams, streams.c.id == agent_executions.c.id)
+    .where(
+        agent_executions.c.id == bindparam("run"),
+        agent_executions.c.tenant_id == bindparam("tenant"),
+    )
 )
+_NOT_BEGUN = {RunStatus.PENDING, RunStatus.QUEUED}
 _NODES = (
     select(nodes)
     .where(nodes.c.stream_id == bindparam("run"))
@@ -56,35 +62,13 @@ class IdempotencyKey:
     body_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What a workflow needs to know of the run it carries. In a final status nothing is left to do."""
-
-    status: RunStatus
-    agent_name: str
-    version: AgentVersion
-    recorded_end: Run | None = None
-    """The run that this one replays, when that did not complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeBrief:
-    """All that one skill of a run works from."""
-
-    version: AgentVersion
-    skill: PinnedSkill
-    input: Json
-    workspace: Manifest
-    user_id: str
-    has_cap: bool
-    """Whether its model calls must be of known prices, because a cap is over them."""
-    run: Run
-    plan: Plan
-    script: Script | None = None
-    """What is said in the place of tools; None when this is no rehearsal."""
-
-
 class RunRepository(Repository):
+    def __init__(
+        self, connection: Connection, tenant_id: str, admission: AdmissionRepository | None = None
+    ) -> None:
+        super().__init__(connection, tenant_id)
+        self._admission = admission or AdmissionRepository(connection, tenant_id)
+
     def add(self, run: Run, files: Manifest, once: IdempotencyKey | None) -> tuple[Run, bool]:
         """Write a pending run; True when it is new.
 
@@ -94,7 +78,9 @@ class RunRepository(Repository):
             IdempotencyConflict: The key was used with another body.
         """
         row = {
-            **run.model_dump(mode="python", exclude={"error"}),
+            **run.model_dump(mode="python", exclude={"error", "wish"}),
+            "priority": run.priority.rank,
+            "terms": run.terms.model_dump(mode="json"),
             "files": dict(files),
             "skill_results": [],
             "usage": {},
@@ -110,56 +96,60 @@ class RunRepository(Repository):
         earlier = self._connection.execute(self._query(mine)).mappings().one()
         if earlier["body_hash"] != once.body_hash:
             raise IdempotencyConflict(once.key)
-        return _run_of(earlier), False
+        return run_of(earlier), False
 
     def get(self, run_id: str) -> Run:
         """
         Raises:
             ExecutionNotFound: Missing, or another tenant's.
         """
-        return _run_of(self._row(run_id))
+        return run_of(self._row(run_id))
 
     def page(
         self, limit: int, cursor: str | None, agent_id: str | None, status: RunStatus | None
     ) -> Page[Run]:
-        query = self._query()
+        query = self._query().add_columns(streams.c.wish)
+        query = query.outerjoin(streams, streams.c.id == agent_executions.c.id)
         if agent_id is not None:
             query = query.where(agent_executions.c.agent_id == agent_id)
         if status is not None:
             query = query.where(agent_executions.c.status == status)
-        return page_of(self._connection, query, agent_executions, limit, cursor, _run_of)
+        return page_of(self._connection, query, agent_executions, limit, cursor, run_of)
 
     def begin(self, run: Run) -> Begun:
-        """Make sure the run's row and stream exist and mark it running. Repeating it changes nothing."""
+        """Make sure the run's row and stream exist, and mark it running as soon as it is its turn.
+
+        Until then it is queued, and this is to be repeated when it has been told to look again. Other
+        repetitions change nothing.
+        """
         row = self._find(run.id)
         if row is None:
-            self.add(run.model_copy(update={"mode": self._mode_under(run)}), {}, None)
+            self.add(self._under_its_parent(run), {}, None)
             row = self._row(run.id)
         agents = AgentRepository(self._connection, self._tenant_id)
         name, newest = agents.name_and_version(row["agent_id"])
         version = _on_terms(agents.version(row["agent_id"], row["agent_version"] or newest), row)
-        if RunStatus(row["status"]) is RunStatus.PENDING:
-            at = clock.now()
-            self._set(
-                run.id, status=RunStatus.RUNNING, started_at=at, agent_version=version.version
-            )
-            payer = self._payer(row)
-            cap = version.limits.budget_usd
-            open_stream(self._connection, run.id, payer, cap, at, row["parent_id"])
-            started = RunStarted(
-                agent_id=version.agent_id,
-                agent_name=name,
-                agent_version=version.version,
-                skills=tuple(skill.reference.id for skill in version.steps),
-                mode=RunMode(row["mode"]),
-            )
-            self._tell(run.id, started)
-        return Begun(RunStatus(row["status"]), name, version, self._recorded_end(row))
+        is_new = row["started_at"] is None or RunStatus(row["status"]) in _NOT_BEGUN
+        if is_new and self._admission.is_capped(row):
+            self._admission.enter(row, version)
+            row = self._row(run.id)
+            if RunStatus(row["status"]) is RunStatus.QUEUED:
+                return Begun(RunStatus.QUEUED, name, version)
+        if row["started_at"] is None and not RunStatus(row["status"]).is_final:
+            self._start(row, name, version)
+            return Begun(RunStatus.RUNNING, name, version, self._recorded_end(row))
+        return self._begun_before(row, name, version)
 
     def mark_waiting(self, run_id: str, waiting_for: str | None) -> None:
-        """Show what a run waits for, or that it goes on (None). A final run stays as it is."""
+        """Show what a run waits for, or that it goes on (None). A final run stays as it is.
+
+        Who waits for people or money gives its place to the next, and goes on without a new one.
+        """
+        is_leaving = waiting_for not in {None, "child"} and self._admission.lock_if_capped()
         status = RunStatus.WAITING if waiting_for else RunStatus.RUNNING
         self._set(run_id, status=status, waiting_for=waiting_for)
+        if is_leaving:
+            self._admission.admit()
 
     def brief(self, run_id: str, node: str) -> NodeBrief:
         """What a skill starts from: the run's input or what was handed on, and the files so far.
@@ -171,38 +161,42 @@ class RunRepository(Repository):
         if (status := RunStatus(row["status"])).is_final:
             raise RunHasEnded(run_id, status)
         version, plan = self._plan(row)
-        pinned, before = version.pinned(node), plan.depends_on[node]
-        run = _run_of(row)
-        rows = self._node_rows(run_id) if before else {}
-        outputs = {name: rows[name]["output"] for name in before}
-        handed_on = hand_on(plan, node, outputs, row["input_data"])
-        if (change := run.terms.changes.get(node)) is not None and change.input is not None:
-            handed_on = change.input
+        is_first = not plan.depends_on[skill_of(node)] and index_of(node) is None
+        course = Course(row, version, plan, {} if is_first else self._rows_before(run_id, node))
+        run = run_of(row)
         is_replay = run.mode is RunMode.REPLAY
         return NodeBrief(
             version=version,
-            skill=pinned,
-            input=with_config(pinned.reference, handed_on),
-            workspace=_files(row, plan, rows).found_by(node)
-            if before or run.source_id
-            else row["files"],
+            skill=version.pinned(skill_of(node)),
+            input=course.input_of(node),
+            workspace=row["files"] if is_first and not run.source_id else course.files_of(node),
             user_id=row["triggered_by"],
             has_cap=not is_replay and self._is_under_any_cap(row),
             run=run,
             plan=plan,
         )
 
-    def finish(self, run_id: str, status: RunStatus, error: ErrorInfo | None) -> Run:
-        """Give a run its final status, once; after that it stays as it is.
+    def course(self, run_id: str) -> Course:
+        """Where a run that has begun stands in its plan."""
+        row = self._row(run_id)
+        return Course(row, *self._plan(row), self._node_rows(run_id))
+
+    def finish(
+        self, run_id: str, status: RunStatus, error: ErrorInfo | None, generation: int | None = None
+    ) -> Run:
+        """Give a run its final status, once; after that it stays as it is until it is taken up again.
 
         Result, usage and cost are put together from what its skills recorded.
         """
         row = self._row(run_id)
-        if RunStatus(row["status"]).is_final:
-            return _run_of(row)
+        if is_capped := self._admission.is_capped(row):
+            self._admission.lock()
+            row = self._row(run_id)
+        if RunStatus(row["status"]).is_final or generation not in {None, row["generation"]}:
+            return run_of(row)
         at = clock.now()
-        results = SkillResults(self._connection, self._tenant_id).close(
-            run_id, self._node_rows(run_id), status
+        results, error = SkillResults(self._connection, self._tenant_id).close(
+            row, self._node_rows(run_id), status, error
         )
         result = self._result(row, results) if status is RunStatus.COMPLETED else None
         cost = sum((one.cost_usd for one in results), Decimal(0))
@@ -221,15 +215,22 @@ class RunRepository(Repository):
         self._set(run_id, **ended)
         if row["started_at"] is None:
             open_stream(self._connection, run_id, self._payer(row), None, at)
-        self._tell(run_id, RunFinished(status=status, result=result, error=error, cost_usd=cost))
-        return _run_of({**row, **ended})
+        told = RunFinished(status=status, result=result, error=error, cost_usd=cost)
+        self._tell(run_id, told, row["generation"])
+        if is_capped:
+            self._admission.admit()
+        return run_of({**row, **ended})
 
     def steps(self, run_id: str) -> list[tuple[str, Step]]:
-        """The journal of a run: (node, step), in the order of nodes and numbers."""
+        """The journal of a run: (node, step), in the order of nodes and numbers.
+
+        What a later generation only played is there once, as it was done.
+        """
         self._row(run_id)
+        is_played = and_(steps.c.generation > 0, steps.c.origin == Origin.RECORDED)
         query = (
             select(steps)
-            .where(steps.c.stream_id == run_id)
+            .where(steps.c.stream_id == run_id, ~is_played)
             .order_by(steps.c.started_at, steps.c.node, steps.c.number)
         )
         return [(row["node"], step_of(row)) for row in self._connection.execute(query).mappings()]
@@ -244,7 +245,7 @@ class RunRepository(Repository):
         row = self._row(run_id)
         if row["agent_version"] is None:
             return dict(row["files"])
-        return _files(row, self._plan(row)[1], self._node_rows(run_id)).now()
+        return self.course(run_id).files.now()
 
     def withdraw(self, run_id: str, error: ErrorInfo) -> bool:
         """Take back a run that nobody began; False when its workflow got to it first.
@@ -265,9 +266,14 @@ class RunRepository(Repository):
         }
         return self._connection.execute(statement.values(ended)).rowcount == 1
 
-    def count_steps(self, run_id: str, node: str) -> int:
+    def count_steps(self, key: NodeKey) -> int:
         """How many steps a node has on record."""
-        of_node = steps.c.stream_id == run_id, steps.c.node == node
+        of_node = (
+            steps.c.tenant_id == self._tenant_id,
+            steps.c.stream_id == key.stream_id,
+            steps.c.node == key.node,
+            steps.c.generation == key.generation,
+        )
         return self._connection.execute(select(func.count()).where(*of_node)).scalar_one()
 
     # ---- inside ------------------------------------------------------------------------------
@@ -292,17 +298,53 @@ class RunRepository(Repository):
         version = _on_terms(agents.version(row["agent_id"], row["agent_version"]), row)
         return version, Plan.of([skill.reference for skill in version.skills])
 
+    def _start(self, row: RowMapping, name: str, version: AgentVersion) -> None:
+        at, number = clock.now(), version.version
+        begun = {"status": RunStatus.RUNNING, "waiting_for": None}
+        self._set(row["id"], **begun, started_at=at, agent_version=number)
+        payer, cap = self._payer(row), version.limits.budget_usd
+        terms = Terms.model_validate(row["terms"]).budget
+        open_stream(self._connection, row["id"], payer, cap, at, row["parent_id"], terms)
+        started = RunStarted(
+            agent_id=version.agent_id,
+            agent_name=name,
+            agent_version=number,
+            skills=tuple(skill.reference.id for skill in version.steps),
+            mode=RunMode(row["mode"]),
+        )
+        self._tell(row["id"], started)
+
+    def _begun_before(self, row: RowMapping, name: str, version: AgentVersion) -> Begun:
+        """A run that is taken up where an earlier execution of its workflow left it."""
+        status = RunStatus(row["status"])
+        if status.is_final:
+            return Begun(status, name, version)
+        if status in _NOT_BEGUN or row["waiting_for"] == TO_BE_TOLD:
+            self._set(row["id"], status=(status := RunStatus.RUNNING), waiting_for=None)
+        course = self.course(row["id"])
+        return Begun(
+            status,
+            name,
+            version,
+            self._recorded_end(row),
+            course.ends,
+            course.items,
+            row["wish"],
+        )
+
     def _recorded_end(self, row: RowMapping) -> Run | None:
         if RunMode(row["mode"]) is not RunMode.REPLAY:
             return None
         source = self.get(row["source_id"])
         return None if source.status is RunStatus.COMPLETED else source
 
-    def _mode_under(self, run: Run) -> RunMode:
-        """What a test starts is a test, too."""
-        if run.parent_id is None or self.get(run.parent_id).mode is RunMode.LIVE:
-            return run.mode
-        return RunMode.INTEGRATION
+    def _under_its_parent(self, run: Run) -> Run:
+        """What a test starts is a test, too; and as urgent."""
+        if run.parent_id is None:
+            return run
+        parent = self.get(run.parent_id)
+        mode = run.mode if parent.mode is RunMode.LIVE else RunMode.INTEGRATION
+        return run.model_copy(update={"mode": mode, "priority": parent.priority})
 
     def _set(self, run_id: str, **values: Any) -> None:
         statement = update(agent_executions).where(
@@ -312,9 +354,16 @@ class RunRepository(Repository):
         )
         self._connection.execute(statement.values(values))
 
-    def _tell(self, run_id: str, body: EventBody) -> None:
-        event = NewEvent(dedupe_key=body.type, at=clock.now(), body=body)
+    def _tell(self, run_id: str, body: EventBody, generation: int = 0) -> None:
+        key = f"{body.type}/{generation}"
+        event = NewEvent(dedupe_key=key, at=clock.now(), body=body)
         advance(self._connection, run_id, self._tenant_id, [event])
+
+    def _rows_before(self, run_id: str, node: str) -> dict[str, RowMapping]:
+        """What a node starts from: none of its siblings, of which there may be a thousand."""
+        siblings = nodes.c.node.like(f"{skill_of(node)}[%")
+        rows = self._connection.execute(_NODES.where(~siblings), {"run": run_id}).mappings()
+        return {row["node"]: row for row in rows}
 
     def _node_rows(self, run_id: str) -> dict[str, RowMapping]:
         """The newest generation of each node that has begun, in the order they began."""
@@ -323,22 +372,18 @@ class RunRepository(Repository):
 
     def _is_under_any_cap(self, row: RowMapping) -> bool:
         payer = self._payer(row)
-        return is_under_cap(self._connection, row["id"]) or is_capped(self._connection, payer)
+        return bool(caps_over(self._connection, row["id"])) or is_capped(self._connection, payer)
 
     def _payer(self, row: RowMapping) -> Payer:
         return Payer(self._tenant_id, row["triggered_by"], row["agent_id"])
 
     def _result(self, row: RowMapping, results: list[SkillResult]) -> Json:
-        last = self._plan(row)[1].last
-        outputs = {one.id: one.output for one in results if one.id in last}
-        return outputs.get(last[0]) if len(last) == 1 else outputs
-
-
-def _files(row: RowMapping, plan: Plan, rows: Mapping[str, RowMapping]) -> RunFiles:
-    changes: Mapping[str, Any] = row["terms"].get("changes", {})
-    laid = {node: change["files"] for node, change in changes.items() if change.get("files")}
-    left = {node: each["workspace"] for node, each in rows.items()}
-    return RunFiles(plan, row["files"], left, laid)
+        plan = self._plan(row)[1]
+        outputs = {one.id: one.output for one in results if one.status == "completed"}
+        if len(plan.last) == 1:
+            return plan.output_of(plan.last[0], outputs)
+        given = {name: plan.output_of(name, outputs) for name in plan.last}
+        return {name: output for name, output in given.items() if output is not None}
 
 
 def _on_terms(version: AgentVersion, row: RowMapping) -> AgentVersion:
@@ -346,32 +391,3 @@ def _on_terms(version: AgentVersion, row: RowMapping) -> AgentVersion:
     if mode is RunMode.LIVE:
         return version
     return on_terms(version, mode, Terms.model_validate(row["terms"]))
-
-
-def probe(connection: Connection) -> None:
-    """Reads at most one id; fails where the table is missing."""
-    connection.execute(select(agent_executions.c.id).limit(1)).first()
-
-
-def unfinished(connection: Connection, before: datetime, after: str, limit: int) -> list[Run]:
-    """Runs of all tenants, accepted before a moment and without a final status, by id after `after`."""
-    query = (
-        select(agent_executions)
-        .where(
-            agent_executions.c.status.not_in(FINAL_STATUSES),
-            agent_executions.c.created_at < before,
-            agent_executions.c.id > after,
-        )
-        .order_by(agent_executions.c.id)
-        .limit(limit)
-    )
-    return [_run_of(row) for row in connection.execute(query).mappings()]
-
-
-def _run_of(row: RowMapping | dict[str, Any]) -> Run:
-    error = (
-        ErrorInfo(code=row["error_code"], message=row["error"], skill=row["error_skill"])
-        if row["error_code"]
-        else None
-    )
-    return Run.model_validate({**row, "error": error, "cost_usd": row["cost"]})

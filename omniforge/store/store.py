@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from omniforge.agents.runs import Run
 from omniforge.identity import Principal
@@ -17,16 +17,24 @@ from omniforge.journal.ports import NodeState
 from omniforge.journal.recording import Recording
 from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.access import principal_of
+from omniforge.store.admission import AdmissionRepository
 from omniforge.store.agents import AgentRepository
 from omniforge.store.approvals import ApprovalRepository
 from omniforge.store.blobs import FolderBlobs
+from omniforge.store.briefs import NodeBrief
 from omniforge.store.budgets import BudgetRepository
 from omniforge.store.children import ChildRepository
+from omniforge.store.control import ControlRepository
 from omniforge.store.database import Database, open_database
+from omniforge.store.history import HistoryRepository
 from omniforge.store.journal import SqlJournalStore
 from omniforge.store.mcp_servers import McpServerRepository
+from omniforge.store.nodes import NodeRepository
 from omniforge.store.recordings import RecordingRepository
-from omniforge.store.runs import NodeBrief, RunRepository, probe
+from omniforge.store.retries import RetryRepository
+from omniforge.store.runs import RunRepository
+from omniforge.store.tables import agent_executions
+from omniforge.store.waits import WaitRepository
 
 T = TypeVar("T")
 
@@ -34,8 +42,9 @@ T = TypeVar("T")
 class Repositories:
     """All nouns of one tenant in one transaction."""
 
-    def __init__(self, connection: Connection, tenant_id: str) -> None:
+    def __init__(self, connection: Connection, tenant_id: str, platform_cap: int = 0) -> None:
         self._connection, self._tenant_id = connection, tenant_id
+        self._platform_cap = platform_cap
 
     @cached_property
     def agents(self) -> AgentRepository:
@@ -43,15 +52,39 @@ class Repositories:
 
     @cached_property
     def runs(self) -> RunRepository:
-        return RunRepository(self._connection, self._tenant_id)
+        return RunRepository(self._connection, self._tenant_id, self.admission)
+
+    @cached_property
+    def admission(self) -> AdmissionRepository:
+        return AdmissionRepository(self._connection, self._tenant_id, self._platform_cap)
+
+    @cached_property
+    def nodes(self) -> NodeRepository:
+        return NodeRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def control(self) -> ControlRepository:
+        return ControlRepository(self._connection, self._tenant_id)
 
     @cached_property
     def children(self) -> ChildRepository:
         return ChildRepository(self._connection, self._tenant_id)
 
     @cached_property
+    def history(self) -> HistoryRepository:
+        return HistoryRepository(self._connection, self._tenant_id)
+
+    @cached_property
     def recordings(self) -> RecordingRepository:
         return RecordingRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def waits(self) -> WaitRepository:
+        return WaitRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def retries(self) -> RetryRepository:
+        return RetryRepository(self._connection, self._tenant_id)
 
     @cached_property
     def approvals(self) -> ApprovalRepository:
@@ -69,14 +102,15 @@ class Repositories:
 class TenantStore:
     """One tenant's view. Each `read` or `write` is one transaction, and its work may be run twice."""
 
-    def __init__(self, database: Database, tenant_id: str) -> None:
+    def __init__(self, database: Database, tenant_id: str, platform_cap: int = 0) -> None:
         self._database, self.tenant_id = database, tenant_id
+        self._platform_cap = platform_cap
 
     async def read(self, work: Callable[[Repositories], T]) -> T:
-        return await self._database.read(lambda c: work(Repositories(c, self.tenant_id)))
+        return await self._database.read(lambda c: work(self._on(c)))
 
     async def write(self, work: Callable[[Repositories], T]) -> T:
-        return await self._database.write(lambda c: work(Repositories(c, self.tenant_id)))
+        return await self._database.write(lambda c: work(self._on(c)))
 
     async def open_node(
         self, key: NodeKey, fence: Fence, should_stop: Callable[[], str | None]
@@ -89,12 +123,12 @@ class TenantStore:
         """
 
         def work(connection: Connection) -> tuple[NodeBrief, NodeState, Recording]:
-            db = Repositories(connection, self.tenant_id)
+            db = self._on(connection)
             brief = db.runs.brief(key.stream_id, key.node)
             recording = db.recordings.of(brief.run, brief.plan, key.node)
             brief = replace(brief, script=db.recordings.script(brief.run, key.node))
             name = brief.skill.reference.name
-            announce = announcement(key, name, fence)
+            announce = announcement(key, name, fence, recording.told)
             state = self.journal.claim_on(connection, key, name, fence, announce)
             return brief, state, recording
 
@@ -105,16 +139,22 @@ class TenantStore:
     def journal(self) -> SqlJournalStore:
         return SqlJournalStore(self._database, self.tenant_id)
 
+    def _on(self, connection: Connection) -> Repositories:
+        return Repositories(connection, self.tenant_id, self._platform_cap)
+
 
 class Store:
-    """All of a platform's data."""
+    """All of a platform's data.
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
-        self.database, self.blobs = database, blobs
+    `platform_cap` is how many runs of a tenant that has set nothing may be under way; 0: any number.
+    """
+
+    def __init__(self, database: Database, blobs: BlobStore, platform_cap: int = 0) -> None:
+        self.database, self.blobs, self._platform_cap = database, blobs, platform_cap
 
     def for_tenant(self, tenant_id: str) -> TenantStore:
         """The store as one tenant sees it. The id comes from a credential or from a workflow's input."""
-        return TenantStore(self.database, tenant_id)
+        return TenantStore(self.database, tenant_id, self._platform_cap)
 
     async def authenticate(self, api_key: str) -> Principal:
         """
@@ -129,10 +169,15 @@ class Store:
         Raises:
             StorageUnavailable: It does not answer, or has not been migrated.
         """
-        await self.database.read(probe)
+        await self.database.read(_probe)
 
     async def close(self) -> None:
         await self.database.close()
+
+
+def _probe(connection: Connection) -> None:
+    """Reads at most one id; fails where the table is missing."""
+    connection.execute(select(agent_executions.c.id).limit(1)).first()
 
 
 class StoredChildren:
@@ -148,6 +193,6 @@ class StoredChildren:
         return await self._store.for_tenant(tenant_id).read(lambda db: db.runs.get(run_id))
 
 
-def open_store(database_url: str, storage: Path) -> Store:
+def open_store(database_url: str, storage: Path, platform_cap: int = 0) -> Store:
     """The store of a process. Connects on first use; close it at the end."""
-    return Store(open_database(database_url), FolderBlobs(storage / "blobs"))
+    return Store(open_database(database_url), FolderBlobs(storage / "blobs"), platform_cap)

@@ -42,6 +42,9 @@ tenants = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("name", String(255), nullable=False),
+    # Runs that may be under way at once: null is as many as the platform says, 0 is any number.
+    Column("max_concurrent_runs", Integer),
+    Column("fairness_weight", Float, nullable=False, server_default="1"),
     Column("created_at", Timestamp, nullable=False),
 )
 
@@ -128,6 +131,8 @@ agent_executions = Table(
     Column("source_id", String(128)),
     Column("terms", Document, nullable=False),
     Column("status", String(32), nullable=False),
+    Column("priority", Integer, nullable=False, server_default="3"),
+    Column("generation", Integer, nullable=False, server_default="0"),
     Column("waiting_for", String(32)),
     Column("input_data", Document, nullable=False),
     Column("files", Document, nullable=False),
@@ -148,6 +153,16 @@ agent_executions = Table(
     Index("ix_agent_executions_agent_id_created_at", "agent_id", "created_at"),
     Index("ix_agent_executions_status_created_at", "status", "created_at"),
 )
+# The queue of a tenant in its order, and the runs that hold a place; without those that have ended.
+Index(
+    "ix_agent_executions_unfinished",
+    agent_executions.c.tenant_id,
+    agent_executions.c.status,
+    agent_executions.c.priority,
+    agent_executions.c.created_at,
+    sqlite_where=agent_executions.c.completed_at.is_(None),
+    postgresql_where=agent_executions.c.completed_at.is_(None),
+)
 
 streams = Table(
     "streams",
@@ -160,9 +175,15 @@ streams = Table(
     Column("parent_id", String(128)),
     Column("next_seq", Integer, nullable=False),
     Column("cap", Money),
+    # How far the cap may rise by itself, and whether its caller is asked, or is a program to be warned.
+    Column("auto_cap", Money),
+    Column("budget_mode", String(16), nullable=False, server_default="ask"),
     Column("reserved", Money, nullable=False),
     Column("settled", Money, nullable=False),
     Column("overrun", Money, nullable=False),
+    # What its executors are asked to do before their next step (pause, stop), and how often people spoke.
+    Column("wish", String(16)),
+    Column("said", Integer, nullable=False, server_default="0"),
     Column("created_at", Timestamp, nullable=False),
 )
 
@@ -213,6 +234,7 @@ nodes = Table(
     Column("output", Document),
     Column("error", Document),
     Column("waits", Document, nullable=False),
+    Column("items", Document),  # what a for_each found; each item is a node of its own
     Column("workspace", Document),
     Column("active", Float, nullable=False),
     Column("started_at", Timestamp, nullable=False),
@@ -232,6 +254,7 @@ steps = Table(
     Column("hash", String(64), nullable=False),
     Column("status", String(32), nullable=False),
     Column("arguments", Document),
+    Column("edit", Document),  # what a person made of the arguments, who, and why
     Column("answer", Document),
     Column("error", Document),
     Column("effect_class", String(16)),
@@ -278,6 +301,7 @@ inbox = Table(
     Column("decision", String(32), nullable=False),
     Column("decided_by", String(64), nullable=False),
     Column("note", Text, nullable=False),
+    Column("arguments", Document),
     Column("created_at", Timestamp, nullable=False),
     Column("consumed_at", Timestamp),
     Index("ix_inbox_stream_id_node", "stream_id", "node"),
@@ -295,10 +319,17 @@ approvals = Table(
     Column("question", Text, nullable=False),
     Column("tool", String(128), nullable=False),
     Column("arguments", Document),
+    # The model's words with the call, and the approval whose question they answer.
+    Column("said", Text, nullable=False, server_default=""),
+    Column("follows", String(128)),
     Column("created_at", Timestamp, nullable=False),
+    Column("reminded_at", Timestamp),
+    Column("escalated_at", Timestamp),
+    Column("escalated_to", String(64)),
     Column("decision", String(32)),
     Column("decided_by", String(64)),
     Column("note", Text, nullable=False),
+    Column("edited_arguments", Document),
     Column("decided_at", Timestamp),
     Index("ix_approvals_tenant_id_created_at", "tenant_id", "created_at"),
 )

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CODE := omniforge activities workflows api worker dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-pg check format lint types layers unused docs-check bench kill-matrix openapi lock migration wheel clean setup-system sandbox-suite
+.PHONY: help setup demo up test test-pg check format lint types layers unused docs-check bench kill-matrix chaos openapi lock migration wheel clean setup-system sandbox-suite
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-11s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ docs-check: $(STAMP) ## openapi.json is current
 
 kill-matrix: $(STAMP) ## Interrupt 1,000 steps with kill -9 at every moment of a call (under 30 minutes; STEPS=200)
 	@$(BIN)/python -m tests.kill --steps $(or $(STEPS),1000)
+
+chaos: $(STAMP) ## Kill and lock under 500 runs of a mixed suite (under 20 minutes; RUNS=100 DATABASE=postgres)
+	@$(BIN)/python -m tests.chaos --runs $(or $(RUNS),500) --database $(or $(DATABASE),sqlite)
 
 openapi: $(STAMP) ## Write docs/openapi.json
 	@$(BIN)/python -m api.openapi

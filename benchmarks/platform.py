@@ -1,9 +1,13 @@
 """What the processes cost by themselves: start, memory, recovery, the size of a history."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,44 @@ from temporalio.client import Client
 
 from benchmarks.runs import create_agent, skill
 from dev.platform import Platform
+from omniforge.settings import Settings
 from workflows.attributes import run_workflow_id
+from workflows.wire import connect
 
 PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A platform that is up, its HTTP API, and its Temporal server: as we use it, and plainly."""
+
+    platform: Platform
+    api: httpx2.AsyncClient
+    temporal: Client
+    raw: Client
+
+
+@asynccontextmanager
+async def up(settings: Settings) -> AsyncIterator[Up]:
+    """Everything up until the block ends; what this process starts meanwhile uses its server, too."""
+    async with (
+        Platform.start(settings) as platform,
+        caller(platform.api_url, platform.credentials.api_key) as api,
+    ):
+        os.environ["TEMPORAL_ADDRESS"] = platform.temporal_address  # noqa: TID251 - for the SDK
+        try:
+            yield Up(platform, api, await connect(platform.settings.key_ring), await connect())
+        finally:
+            del os.environ["TEMPORAL_ADDRESS"]  # noqa: TID251
+
+
+def caller(url: str, key: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        base_url=url,
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=120,
+        limits=httpx2.Limits(max_connections=100),
+    )
 
 
 def resident_mb(pid: int) -> float:

@@ -1,13 +1,12 @@
 """`make bench`: the numbers that matter, as ratios to raw Temporal on the same server, in one run.
 
-Bounded: loopback only, some 3,200 runs, a few minutes. Results go to benchmarks/results/.
+Bounded: loopback only, some 7,000 runs, a few minutes. Results go to benchmarks/results/.
 """
 
 import asyncio
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,23 +14,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
-from temporalio.client import Client
-
 from benchmarks.journal import measure_journal, postgres
+from benchmarks.load import load
 from benchmarks.memory import long_skill_mb
 from benchmarks.platform import (
+    Up,
     help_seconds,
     history_kb,
     outage_seconds,
     recovery_seconds,
     resident_mb,
+    up,
 )
+from benchmarks.raw import raw_worker
 from benchmarks.runs import Latency, create_agent, latencies, our_start, rate, raw_start, skill
 from benchmarks.sandbox import sandbox_ms
-from dev.platform import Platform
 from omniforge.settings import Settings
-from workflows.wire import connect
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -43,27 +41,22 @@ async def bench(home: Path) -> dict[str, Any]:
     """All measurements, each as `{"value", "target"}` or as a plain number without a target."""
     started = time.perf_counter()
     settings = Settings(home=home, llm_provider="offline", log_level="WARNING")
-    async with Platform.start(settings) as platform:
+    async with up(settings) as it:
+        platform, api, temporal = it.platform, it.api, it.temporal
         found: dict[str, Any] = {"platform starts, s": time.perf_counter() - started}
-        os.environ["TEMPORAL_ADDRESS"] = platform.temporal_address  # noqa: TID251 - for the SDK
-        temporal = await connect()
-        headers = {"Authorization": f"Bearer {platform.credentials.api_key}"}
-        limits = httpx2.Limits(max_connections=100)
-        async with httpx2.AsyncClient(
-            base_url=platform.api_url, headers=headers, timeout=120, limits=limits
-        ) as api:
-            found["worker when idle, MB (target: under 250)"] = resident_mb(platform.pid("worker"))
-            found |= await _runs(platform, api, temporal)
-            found["worker after that, MB"] = resident_mb(platform.pid("worker"))
-            history = await history_kb(platform, api, temporal)
-            found["history of 100 model calls, KB (target: under 100)"] = history
-            history = await history_kb(platform, api, temporal, 300)
-            found["history of 300 model calls, KB (target: under 200)"] = history
-            for part in ("worker", "api"):
-                seconds = await recovery_seconds(platform, api, part)
-                found[f"next step after SIGKILL of {part}, s (target: under 10)"] = seconds
-            outage = await outage_seconds(platform, api)
-            found["end of the run after SIGKILL of temporal, s"] = outage
+        found["worker when idle, MB (target: under 250)"] = resident_mb(platform.pid("worker"))
+        found |= await _runs(it)
+        found["worker after that, MB"] = resident_mb(platform.pid("worker"))
+        history = await history_kb(platform, api, temporal)
+        found["history of 100 model calls, KB (target: under 100)"] = history
+        history = await history_kb(platform, api, temporal, 300)
+        found["history of 300 model calls, KB (target: under 200)"] = history
+        for part in ("worker", "api"):
+            seconds = await recovery_seconds(platform, api, part)
+            found[f"next step after SIGKILL of {part}, s (target: under 10)"] = seconds
+        outage = await outage_seconds(platform, api)
+        found["end of the run after SIGKILL of temporal, s"] = outage
+    found |= await load(home / "load")
     found |= await _journals(home)
     found |= await sandbox_ms(home / "scripts")
     growth = await long_skill_mb(home / "memory")
@@ -75,7 +68,7 @@ async def bench(home: Path) -> dict[str, Any]:
 
 
 async def _journals(home: Path) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     with postgres(home / "postgres") as url:
         urls = {"SQLite": f"sqlite:///{home / 'journal.db'}", "PostgreSQL": url}
         for name, database in urls.items():
@@ -91,21 +84,17 @@ async def _journals(home: Path) -> dict[str, float]:
     return found
 
 
-async def _runs(platform: Platform, api: httpx2.AsyncClient, temporal: Client) -> dict[str, Any]:
-    agent = await create_agent(api, *(skill(f"skill-{n}", n) for n in (1, 2, 3)))
-    ours = our_start(api, agent, platform.credentials.tenant_id)
-    command = [sys.executable, "-m", "benchmarks.raw"]
-    worker = subprocess.Popen(command, cwd=ROOT)  # noqa: ASYNC220 - returns at once
-    try:
-        raw = raw_start(temporal)
+async def _runs(it: Up) -> dict[str, Any]:
+    temporal = it.temporal
+    agent = await create_agent(it.api, *(skill(f"skill-{n}", n) for n in (1, 2, 3)))
+    ours = our_start(it.api, agent, it.platform.credentials.tenant_id)
+    with raw_worker():
+        raw = raw_start(it.raw)
         theirs, our = await latencies(temporal, raw, ours, SEQUENTIAL)
         rates = [
             (await rate(temporal, raw, AT_ONCE), await rate(temporal, ours, AT_ONCE))
             for _ in range(ROUNDS)
         ]
-    finally:
-        worker.kill()
-        worker.wait()
     return _compared(theirs, our, rates)
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 from temporalio.client import Client
 
-from benchmarks.raw import PAYLOAD, QUEUE, RawRun
+from benchmarks.raw import PAYLOAD, QUEUE, RawRun, RawSeconds
 from workflows.attributes import run_workflow_id
 
 Start = Callable[[], Awaitable[str]]
@@ -46,7 +46,7 @@ async def _one(temporal: Client, start: Start) -> tuple[float, float]:
     called = time.perf_counter()
     workflow_id = await start()
     accepted = time.perf_counter()
-    await _result(temporal, workflow_id)
+    await result(temporal, workflow_id)
     ended = time.perf_counter()
     return (ended - accepted) * 1000, (ended - called) * 1000
 
@@ -55,14 +55,15 @@ async def rate(temporal: Client, start: Start, count: int) -> float:
     """Runs a second, of many started at once."""
 
     async def one() -> None:
-        await _result(temporal, await start())
+        await result(temporal, await start())
 
     started = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(count)))
     return count / (time.perf_counter() - started)
 
 
-async def _result(temporal: Client, workflow_id: str) -> None:
+async def result(temporal: Client, workflow_id: str) -> None:
+    """Wait for the end of a workflow, which has to be a good one."""
     result: Any = await temporal.get_workflow_handle(workflow_id).result()
     if isinstance(result, dict) and result["status"] != "completed":
         raise RuntimeError(f"{workflow_id} ended as {result}")
@@ -72,6 +73,18 @@ def raw_start(temporal: Client) -> Start:
     async def start() -> str:
         handle = await temporal.start_workflow(
             RawRun.run, PAYLOAD, id=str(uuid4()), task_queue=QUEUE
+        )
+        return handle.id
+
+    return start
+
+
+def raw_seconds_start(temporal: Client, turns: Sequence[int]) -> Start:
+    """Turns of activities of a second: how many side by side in each."""
+
+    async def start() -> str:
+        handle = await temporal.start_workflow(
+            RawSeconds.run, list(turns), id=str(uuid4()), task_queue=QUEUE
         )
         return handle.id
 

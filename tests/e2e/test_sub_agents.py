@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -154,26 +153,40 @@ async def test_a_chain_of_agents_ends_at_a_depth_that_people_can_follow(
     assert "5 deep" in json.dumps(run["result"])
 
 
-@requirement("BUD-2")
-async def test_what_a_child_spends_it_spends_of_its_parents_budget(platform: Platform) -> None:
+@requirement("BUD-2", "BUD-3")
+async def test_what_a_child_spends_it_spends_of_its_parents_budget_which_is_raised_for_both(
+    platform: Platform,
+) -> None:
     child = await platform.agent(
         skill("costly", allowed="list_files"), limits={"max_iterations": 300}
     )
 
     def decide(request: Completion) -> Turn:
         if "run_agent" not in [tool.name for tool in request.tools]:
-            return looking_around(request)
+            is_done = len(request.messages) > 60
+            return answer('{"seen": 30}') if is_done else looking_around(request)
         if len(request.messages) == 1:
             return calling(("run_agent", {"agent": child, "input": {}}))
         return answer(outside_text(request.messages[-1].answers[0].content))
 
     platform.model.costs("0.000001").decides(decide)
-    run = await platform.run(
-        skill("leading", allowed="run_agent"), sub_agents=[child], limits={"budget_usd": "0.04"}
+    leading = skill("leading", allowed="run_agent")
+    execution = await platform.start(
+        await platform.agent(leading, sub_agents=[child], limits={"budget_usd": "0.04"})
     )
-    (other,) = await children_of(platform, run["id"])
+    other = await first_child_of(platform, execution)
+    waiting = await platform.until(other["id"], {"waiting", "failed"})
+    parent = await platform.execution(execution)
+    path = "/api/v1/executions/{}/budget"
+    refused = await platform.api.post(path.format(other["id"]), json={"budget_usd": "5"})
+    raised = await platform.api.post(path.format(execution), json={"budget_usd": "5"})
+    run, other = await platform.ended(execution), await platform.ended(other["id"])
 
-    assert (other["status"], other["error_code"]) == ("failed", "budget_exceeded")
-    assert "of this run" in other["error"]
-    assert Decimal(other["cost_usd"]) > 0
-    assert Decimal(other["cost_usd"]) + Decimal(run["cost_usd"]) <= Decimal("0.04")
+    assert (parent["waiting_for"], waiting["waiting_for"]) == ("child", "budget")
+    assert f"omniforge runs raise {execution} " in waiting["waits"][0]["question"]
+    assert (refused.status_code, refused.json()["code"]) == (409, "budget_not_raised")
+    assert f"of run {execution}, which it works for" in refused.json()["detail"]
+    assert (raised.status_code, run["status"], other["status"]) == (200, "completed", "completed")
+    events = [event["body"] for event in await platform.events(execution)]
+    (warned,) = [body for body in events if body["type"] == "budget_warning"]
+    assert (warned["run_id"], warned["short"]["subject"]) == (other["id"], execution)

@@ -13,11 +13,11 @@ from typing import Any
 import httpx2
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from api.app import create_app
 from dev.temporal_server import find_binary
+from omniforge.keys import KeyRing
 from omniforge.settings import Settings
 from omniforge.store import bootstrap
 from omniforge.store.store import Store, TenantStore, open_store
@@ -28,7 +28,7 @@ from tests.support.scripted import ScriptedLLM
 from tests.support.servers import serving
 from worker.main import make_worker, mcp_of
 from workflows.attributes import run_workflow_id
-from workflows.wire import register_search_attributes
+from workflows.wire import data_converter, register_search_attributes
 
 FINAL = {"completed", "failed", "cancelled", "timed_out"}
 PATIENCE = 40.0
@@ -130,20 +130,33 @@ def skill(name: str, body: str = "1. Answer: done", order: int = 1, **more: Any)
 
 
 @contextlib.asynccontextmanager
-async def temporal_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal dev server in memory, with our search attributes."""
+async def temporal_server(*settings: str) -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal dev server in memory, with our search attributes.
+
+    `settings` are the server's: `name=value`.
+    """
     options = [
         *("--dynamic-config-value", "matching.enableFairness=true"),
+        *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+        *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=300"),
         *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=300"),
+        *(option for each in settings for option in ("--dynamic-config-value", each)),
     ]
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(find_binary()),
         dev_server_extra_args=options,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
     ) as environment:
         await register_search_attributes(environment.client)
         yield environment
+
+
+def with_keys(client: Client, keys: KeyRing) -> Client:
+    """The same connection, for whoever has these keys."""
+    return Client(
+        client.service_client, namespace=client.namespace, data_converter=data_converter(keys)
+    )
 
 
 @contextlib.asynccontextmanager
@@ -170,8 +183,9 @@ async def running_platform(
     credentials = await bootstrap.first_credentials(
         settings.database, url, home / "credentials.json"
     )
-    store = open_store(settings.database, settings.storage_path)
-    client = temporal.client
+    cap = settings.max_concurrent_runs
+    store = open_store(settings.database, settings.storage_path, cap)
+    client = with_keys(temporal.client, settings.key_ring)
     headers = {"Authorization": f"Bearer {credentials.api_key}"}
     async with (
         _serving_api(settings, client.service_client.config.target_host),

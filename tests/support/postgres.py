@@ -1,6 +1,7 @@
 """A PostgreSQL server from a wheel, for the tests that run on both databases."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +22,12 @@ class PostgresServer:
             yield cls(server)
         finally:
             server.cleanup()
+
+    def restart(self, away: float = 0.0) -> None:
+        """Shut the server down, which cuts all connections, and start it again so many seconds later."""
+        self._server.stop()  # type: ignore[attr-defined]  # untyped wheel
+        time.sleep(away)
+        self._server.ensure_postgres_running()  # type: ignore[attr-defined]  # untyped wheel
 
     def new_database(self) -> str:
         """The URL of a fresh, empty database."""

@@ -9,6 +9,7 @@ from omniforge.agents.runs import TokenUsage
 from omniforge.errors import OmniForgeError
 from omniforge.llm.offline import OfflineLLM
 from omniforge.llm.protocol import LLM, Completion, OnDelta, StopReason, ToolCall, Turn
+from omniforge.llm.sections import SKILL_BEGIN
 
 Reply = Turn | OmniForgeError
 Decide = Callable[[Completion], Reply | Awaitable[Reply] | None]
@@ -106,6 +107,11 @@ def calling(*calls: tuple[str, Mapping[str, Any]], text: str = "") -> Turn:
     made = tuple(ToolCall(f"c{n}", name, arguments) for n, (name, arguments) in enumerate(calls))
     usage = TokenUsage(input_tokens=10, output_tokens=10, model_calls=1)
     return Turn(text, made, StopReason.TOOL_CALLS, usage, "scripted-1")
+
+
+def is_of(asked: Completion, name: str) -> bool:
+    """Whether a model is asked on behalf of the skill of this name."""
+    return SKILL_BEGIN.format(name=name) in asked.system
 
 
 async def later(seconds: float, reply: Reply) -> Reply:

@@ -170,10 +170,54 @@ class RunNotFinished(Conflict):
         )
 
 
+class RunNotBegun(Conflict):
+    """A queued run can be cancelled; for everything else it has to begin first."""
+
+    code = "run_not_begun"
+
+
+class RunStopping(Conflict):
+    """A run that someone interrupted ends after the steps under way, whatever is asked of it."""
+
+    code = "run_stopping"
+
+
+class AlreadyPaused(Conflict):
+    code = "already_paused"
+
+
+class NotPaused(Conflict):
+    code = "not_paused"
+
+
+class NothingToSteer(Conflict):
+    """A message for a run of which no skill, or not the one that is named, is at work."""
+
+    code = "nothing_to_steer"
+
+
+class TooManyMessages(LimitReached):
+    """A run was told more than one skill can keep in mind."""
+
+    code = "too_many_messages"
+
+
+class RunNotRetried(Conflict):
+    """A run cannot be taken up again as it was asked for; the message says what is in the way."""
+
+    code = "run_not_retried"
+
+
 class RecordUnusable(Rejected):
     """What is on record of a run cannot be played, or gone on from, in the way that was asked for."""
 
     code = "record_unusable"
+
+
+class EditRefused(Rejected):
+    """The arguments that someone gives a call may not be sent. The message says why; nothing is decided."""
+
+    code = "edit_refused"
 
 
 class AlreadyDecided(Conflict):
@@ -221,6 +265,20 @@ class PlanInvalid(Rejected):
     """An agent's skills do not make a graph that can run. The message names the place."""
 
     code = "plan_invalid"
+
+
+class ConditionFailed(Ended):
+    """An expression of a plan could not be evaluated with what the run has come to.
+
+    The message says which expression and what it met, never what the data is.
+    """
+
+    code = "condition_failed"
+
+    def __init__(self, expression: str, why: str) -> None:
+        short = expression if len(expression) <= 120 else f"{expression[:119]}…"
+        super().__init__(f"The expression `{short}` failed. {why}", expression=expression)
+        self.why = why
 
 
 class AgentInvalid(Rejected):
@@ -397,6 +455,12 @@ class BudgetExceeded(LimitReached):
     code = "budget_exceeded"
 
 
+class BudgetNotRaised(Conflict):
+    """The cap of a run was to be raised to what it is already, or the run has none."""
+
+    code = "budget_not_raised"
+
+
 class BudgetHeld(BudgetExceeded):
     """A model call does not fit now, but will if calls under way cost less than is set aside for them.
 
@@ -475,6 +539,50 @@ class OutcomeUnknown(Observation):
     """An effect was sent and nobody can tell whether it happened: time-out, cut line, 5xx."""
 
     code = "outcome_unknown"
+
+
+# ---- keys, and what is encrypted with them ---------------------------------------------------
+
+
+class KeyInvalid(Rejected):
+    """A key that is configured cannot be one. The message says how to make one; never the key."""
+
+    code = "key_invalid"
+
+
+class KeyMissing(Unavailable):
+    """Something was encrypted with a key that this process does not have."""
+
+    code = "key_missing"
+
+    def __init__(self, key_id: str, message: str) -> None:
+        super().__init__(message, key_id=key_id)
+
+
+class CiphertextInvalid(Rejected):
+    """Something encrypted is broken, was changed, or is not what it is taken for."""
+
+    code = "ciphertext_invalid"
+
+
+class PayloadInvalid(Rejected):
+    """What was sent to the codec endpoint is not Temporal's form of payloads."""
+
+    code = "payload_invalid"
+
+
+class PayloadTooLarge(TooLarge):
+    """More than Temporal takes in one payload."""
+
+    code = "payload_too_large"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"{size:,} bytes were to travel through Temporal at once; {limit:,} are allowed. Put what"
+            " is large into the run's input or its files, which stay in the store.",
+            size=size,
+            limit=limit,
+        )
 
 
 # ---- talking to a platform -------------------------------------------------------------------

@@ -1,21 +1,33 @@
 """Everything that can be set from outside. Read in the composition roots only, handed on in parts."""
 
 import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, computed_field, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from omniforge.errors import Rejected
+from omniforge.errors import KeyInvalid, Rejected
+from omniforge.keys import KeyRing
 
 _DRIVERS = {
     "sqlite+aiosqlite://": "sqlite://",
     "postgresql://": "postgresql+asyncpg://",
     "postgres://": "postgresql+asyncpg://",
 }
+
+# Of base64 and hex alike, and with nothing in it that an address would have to escape.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}")
 
 
 class Settings(BaseSettings):
@@ -40,6 +52,17 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path | None = None
     temporal_ui_url: str = "http://localhost:8233"
+
+    credential_keys: tuple[SecretStr, ...] = Field(
+        (), description="Newest first: it encrypts, every one of them decrypts."
+    )
+    credential_encryption_key: SecretStr | None = Field(
+        None, description="The same, where there is one key only."
+    )
+    codec_token: SecretStr | None = Field(
+        None,
+        description="Of operators, to read payloads in Temporal's Web UI. Without it nobody can.",
+    )
 
     llm_provider: Literal["", "anthropic", "openai", "offline"] = Field(
         "", description="Default: the first that has a key, anthropic before openai, else offline."
@@ -113,6 +136,12 @@ class Settings(BaseSettings):
     )
     max_upload_mb: int = Field(32, ge=1, le=1024)
     max_concurrent_skills: int = Field(200, ge=1, le=10_000, description="Per worker.")
+    max_concurrent_runs: int = Field(
+        0, ge=0, le=1_000_000, description="Of a workspace that has set nothing; 0: any number."
+    )
+    worker_build: str = Field(
+        "", max_length=128, description="Name of this build: runs end on the build they began on."
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -121,6 +150,36 @@ class Settings(BaseSettings):
             if url.startswith(plain):
                 return driver + url.removeprefix(plain)
         return url
+
+    @field_validator("codec_token")
+    @classmethod
+    def _not_guessable(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError(
+                "it must be 32 or more letters, digits, - and _, for it is part of an address;"
+                " `python -m api new-key` makes one"
+            )
+        return token
+
+    @model_validator(mode="after")
+    def _usable_keys(self) -> Self:
+        _ = self.key_ring
+        return self
+
+    @property
+    def key_ring(self) -> KeyRing:
+        """The keys to encrypt with. Without any, nothing is encrypted.
+
+        Raises:
+            KeyInvalid: One of them cannot be used.
+        """
+        single = self.credential_encryption_key
+        if single is not None and self.credential_keys:
+            raise KeyInvalid(
+                "Set OMNIFORGE_CREDENTIAL_KEYS or OMNIFORGE_CREDENTIAL_ENCRYPTION_KEY, not both."
+            )
+        keys = self.credential_keys if single is None else (single,)
+        return KeyRing.of(key.get_secret_value() for key in keys)
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order
     @cached_property

@@ -94,10 +94,10 @@ SKILLS = {
 RUNNING = {
     "FR-4": proven("An agent may be a single skill."),
     "FR-7": proven("Skills run one after another, and each hands its output on as JSON."),
-    "FR-11": partly(
-        "Skills without a dependency on each other run side by side.", "a limit on how many do"
+    "FR-11": proven(
+        "Skills without a dependency on each other run side by side, up to a limit, and once an item."
     ),
-    "FR-12": not_yet("Rules, not the model, decide whether a skill runs.", "no conditions yet"),
+    "FR-12": proven("Rules, not the model, decide whether a skill runs."),
     "EXE-1": proven(
         "The engine runs an agent or one skill and tells of each skill's beginning and end."
     ),
@@ -115,28 +115,25 @@ RUNNING = {
         "Any process may be killed at any moment: no run and no recorded step is lost."
     ),
     "DUR-2": proven("An effect is sent once, or sent again safely, or a person is asked."),
-    "DUR-3": partly("A run can be cancelled, and its skills end at once.", "pause, resume, steer"),
-    "DUR-4": partly(
-        "A person allows a call or decides an effect in doubt, once; the run waits without a worker.",
-        "edited arguments, asking back, reminders, and what becomes of no answer",
+    "DUR-3": proven("A run can be paused, resumed, steered, interrupted, cancelled and retried."),
+    "DUR-4": proven(
+        "A person allows, edits, refuses or asks back, once; the run waits without a worker, reminds, and"
+        " no answer is not a no."
     ),
     "DUR-5": proven("A run can be replayed without a network, and forked."),
-    "DUR-6": partly(
-        "A deploy breaks no run under way.",
-        "histories recorded by earlier versions, and worker versioning",
-    ),
+    "DUR-6": proven("A deploy breaks no run under way."),
     "BUD-1": proven(
         "Prices by model, date, tier and cache give each step, run, agent and workspace its cost."
     ),
     "BUD-2": proven("A call is paid for before it is made, and no cap of any level is passed."),
-    "BUD-3": not_yet("Over budget, a person is asked and a program is told.", "not built"),
-    "BUD-4": not_yet("A run and a month are estimated beforehand.", "not built"),
+    "BUD-3": proven(
+        "Over budget, a person is asked, and a program is told and goes on by leave only."
+    ),
+    "BUD-4": proven("A run and a month are estimated beforehand, with what the figures rest on."),
     "DRY-1": proven("A dry run holds every write and labels every answer."),
     "PAR-1": proven("Results of parallel skills are joined by id; usage and cost are added up."),
-    "NFR-2": not_yet(
-        "Of a mixed suite with faults, more than 95 in 100 runs succeed.", "not measured"
-    ),
-    "NFR-5": not_yet("More than 100 runs can be under way at once.", "not measured by a test"),
+    "NFR-2": proven("Of a mixed suite with faults, more than 95 in 100 runs end as they should."),
+    "NFR-5": proven("More than 100 runs are under way at once, and those of one workspace queue."),
 }
 
 RUNTIMES = {
@@ -147,9 +144,9 @@ RUNTIMES = {
     "ENG-3": not_yet("opencode can carry a skill out, in both of its forms.", NO_ENGINE_FACADE),
     "ENG-4": not_yet("The command-line runner works on its own.", NO_ENGINE_FACADE),
     "ENG-5": not_yet("A runtime of the same family takes over before an effect.", NO_ENGINE_FACADE),
-    "ENG-6": not_yet("Runs follow a strategy that is chosen by rules.", NO_ENGINE_FACADE),
+    "ENG-6": proven("Runs follow a strategy that is chosen by rules."),
     "ENG-7": not_yet("An MCP server starts, shows, and stops runs.", "no MCP server yet"),
-    "ENG-8": not_yet("A workflow's history knows its records, cost and tokens.", NO_ENGINE_FACADE),
+    "ENG-8": proven("An agent's history knows its records, cost and tokens."),
     "ENG-9": not_yet("A model's programs compose tools in a sandbox.", "not built"),
     "ENG-10": not_yet("The engine executes, and tells its runtimes and spend.", NO_ENGINE_FACADE),
     "SDK-1": not_yet("An agent in Python code runs, is tested and is deployed.", "not built"),
@@ -183,7 +180,7 @@ TENANCY = {
         "size is limited, the rate is not; no test names it",
     ),
     "SEC-5": not_yet("Data from outside cannot choose where a write goes.", "not built"),
-    "SEC-6": not_yet("What passes through Temporal is encrypted.", "not built"),
+    "SEC-6": proven("What passes through Temporal is encrypted, and operators can read it."),
     "SEC-7": not_yet("Each tenant's keys come from a provider of keys.", "not built"),
     "SHR-1": not_yet("Sharing decides who sees, runs and edits an agent.", "stored, not enforced"),
     "FR-8": not_yet("Public skills are searched, used, published and rated.", "not built"),
@@ -201,7 +198,9 @@ QUALITY = {
     "STA-1": proven(
         "An agent's usage figures are counted from its runs, without tests, replays and forks."
     ),
-    "CFG-1": not_yet("The documented settings are read under our prefix.", NO_INTEGRATIONS),
+    "CFG-1": partly(
+        "The documented settings are read under our prefix.", "those of the integrations"
+    ),
     "OPS-3": proven("`omniforge doctor` and every start say what is wrong and what to do."),
     "NFR-3": not_yet("Coverage stays above its floors.", "the floors are not set yet"),
 }

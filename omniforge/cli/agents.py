@@ -85,6 +85,8 @@ async def create(
     """Create an agent from files. It is a draft until it is activated."""
     agent = await session.client.agents.create(path, name=name, activate=activate)
     _tell(session, agent)
+    if agent.strategy is not None:
+        session.out.note(f"Wired as {agent.strategy}, because {agent.because}.")
     verb = "run" if activate else "agents activate"
     session.out.note(f"Next: omniforge {verb} {agent.id}")
 

@@ -6,10 +6,14 @@ from typing import Annotated
 import typer
 
 from omniforge.cli import agents, approvals, budgets, mcp, runs
+from omniforge.cli.control import asking
 from omniforge.cli.doctor import doctor
 from omniforge.cli.exits import ExitCode
+from omniforge.cli.figures import estimates, history
 from omniforge.cli.modes import playing, testing
+from omniforge.cli.plans import showing
 from omniforge.cli.validate import validate
+from omniforge.cli.workspace import limits
 
 # Without markup, typer does not load rich to show help.
 app = typer.Typer(
@@ -22,13 +26,19 @@ app = typer.Typer(
 )
 app.command("run")(runs.start)
 app.command("test")(testing.try_out)
+for figures in (history.history, history.stats, estimates.estimate):
+    agents.app.command()(figures)
+agents.app.command()(showing.plan)
 app.add_typer(agents.app, name="agents")
 app.add_typer(runs.app, name="runs")
 for command in (playing.replay, playing.fork, playing.held):
     runs.app.command()(command)
+for command in (asking.pause, asking.resume, asking.interrupt, asking.steer, asking.retry):
+    runs.app.command()(command)
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(mcp.app, name="mcp")
+app.add_typer(limits.app, name="workspace")
 app.command()(validate)
 app.command()(doctor)
 

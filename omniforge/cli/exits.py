@@ -13,5 +13,7 @@ class ExitCode(IntEnum):
     RUN_FAILED = 4
     RUN_STOPPED = 5
     """The run was cancelled or timed out, or had not ended after `--timeout`."""
+    SHORT_OF_MONEY = 6
+    """The run waits until someone raises a cap on money."""
     INTERRUPTED = 130
     """Ctrl-C. What was being watched goes on."""

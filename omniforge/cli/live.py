@@ -10,25 +10,37 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
+from omniforge.cli.approvals import command
 from omniforge.cli.output import one_line, shortened
 from omniforge.errors import CallExcluded
 from omniforge.journal.events import (
+    ApprovalEscalated,
+    ApprovalReminded,
+    BudgetRaised,
+    BudgetWarning,
     ConversationCompacted,
     DecisionMade,
     Event,
+    ItemsFound,
     ModelAnswered,
+    RunControlled,
     RunFinished,
+    RunQueued,
+    RunRetried,
     RunStarted,
     SkillCompleted,
     SkillFailed,
     SkillResumed,
+    SkillSkipped,
     SkillStarted,
     SkillWaiting,
+    Steered,
     TextDelta,
     TextReset,
     ToolAnswered,
     ToolsLeftOut,
 )
+from omniforge.journal.ports import APPROVAL_KINDS
 
 _ARGUMENTS_SHOWN = 70
 _TEXT_SHOWN = 110
@@ -89,6 +101,9 @@ class LiveView:
         else:
             self._console.print(line, soft_wrap=True)
 
+    def _run_queued(self, _: Event, body: RunQueued) -> Text:
+        return Text(f"queued, position {body.position}", "yellow")
+
     def _run_started(self, _: Event, body: RunStarted) -> Text:
         self._width = max(map(len, body.skills), default=0)
         name, skills = one_line(body.agent_name), ", ".join(body.skills)
@@ -104,6 +119,8 @@ class LiveView:
         if event.node in self._waiting:
             self._waiting.discard(event.node)
             return Text(f"goes on after its wait, with {steps} ({place})", "bold")
+        if body.attempt == 1:  # a new segment: nobody was lost
+            return Text(f"goes on, with {steps} ({place})", "bold")
         return Text(f"RESUMED after {steps} ({place}): its worker was lost", "bold yellow")
 
     def _model_answered(self, event: Event, body: ModelAnswered) -> Text:
@@ -126,7 +143,8 @@ class LiveView:
         return Text(f"begins without some tools: {one_line('; '.join(body.problems))}", "yellow")
 
     def _tool_answered(self, event: Event, body: ToolAnswered) -> Text:
-        arguments = _briefly(self._arguments.pop((event.node, body.step), None))
+        asked = self._arguments.pop((event.node, body.step), None)
+        arguments = _briefly(body.edit.arguments if body.edit else asked)
         line = Text.assemble(
             _numbered(body.step, body.duration_ms), (body.tool, "blue"), f" {arguments}"
         )
@@ -138,6 +156,8 @@ class LiveView:
             line.append(f"  failed: {shortened(one_line(body.summary), _TEXT_SHOWN)}", "red")
         elif body.effect:
             line.append(f"  effect: {one_line(body.effect)}", "yellow")
+        if body.edit is not None:
+            line.append(f"  changed by {one_line(body.edit.by)}", "yellow")
         if body.origin != "real":
             line.append(f"  ({one_line(body.origin)})", "magenta")
         return line
@@ -147,6 +167,12 @@ class LiveView:
         said = f"the conversation was long (some {body.tokens:,} tokens): {body.turns} turns {how}"
         return _numbered(body.step, body.duration_ms).append(said, "yellow")
 
+    def _skill_skipped(self, _: Event, body: SkillSkipped) -> Text:
+        return Text(f"skipped: {one_line(body.reason)}", "yellow")
+
+    def _items_found(self, _: Event, body: ItemsFound) -> Text:
+        return Text(f"runs for each of {body.items} items")
+
     def _skill_completed(self, _: Event, __: SkillCompleted) -> Text:
         return Text("completed", "bold green")
 
@@ -155,12 +181,46 @@ class LiveView:
 
     def _skill_waiting(self, event: Event, body: SkillWaiting) -> Text:
         self._waiting.add(event.node)
-        asked = "; ".join(f"{one_line(wait.question)} ({wait.id})" for wait in body.waits)
-        decide = " Decide: omniforge approvals decide ID happened|resend|skip"
-        return Text(f"waits for a person: {asked}{decide}", "bold yellow")
+        if all(wait.kind == "budget" for wait in body.waits):
+            why = " ".join(one_line(wait.question) for wait in body.waits)
+            return Text(f"waits for money: {why}", "bold yellow")
+        asked = [wait for wait in body.waits if wait.kind in APPROVAL_KINDS]
+        if not asked:
+            why = "; ".join(one_line(wait.question) for wait in body.waits)
+            return Text(f"waits: {why}", "yellow")
+        questions = "; ".join(f"{one_line(wait.question)} ({wait.id})" for wait in asked)
+        decide = command(asked[0].id, APPROVAL_KINDS[asked[0].kind])
+        return Text(f"waits for a person: {questions} Decide: {decide}", "bold yellow")
+
+    def _approval_reminded(self, _: Event, body: ApprovalReminded) -> Text:
+        return Text(f"still waits for a decision ({body.id})", "bold yellow")
+
+    def _approval_escalated(self, _: Event, body: ApprovalEscalated) -> Text:
+        to = one_line(body.to)
+        return Text(f"still waits for a decision, now called: {to} ({body.id})", "bold yellow")
+
+    def _budget_warning(self, _: Event, body: BudgetWarning) -> Text:
+        return Text(f"money is short: {body.short.sentence(body.run_id)} ({body.run_id})", "yellow")
+
+    def _budget_raised(self, _: Event, body: BudgetRaised) -> Text:
+        return Text(f"may spend ${body.cap_usd:f} now, as {one_line(body.by)} wants it", "bold")
 
     def _decision_made(self, _: Event, body: DecisionMade) -> Text:
         return Text(f"decided by {one_line(body.decided_by)}: {body.decision} ({body.id})", "bold")
+
+    def _run_controlled(self, _: Event, body: RunControlled) -> Text:
+        what = {"pause": "paused", "stop": "stopped after its step", "go_on": "told to go on"}
+        why = f": {one_line(body.note)}" if body.note else ""
+        return Text(f"{what[body.wish]} by {one_line(body.by)}{why}", "bold yellow")
+
+    def _steered(self, _: Event, body: Steered) -> Text:
+        said = shortened(one_line(body.text), _TEXT_SHOWN)
+        return Text.assemble(
+            (f"{body.step:>3} ", "bold"), (f"{one_line(body.by)} says: {said}", "")
+        )
+
+    def _run_retried(self, _: Event, body: RunRetried) -> Text:
+        return Text(f"taken up again by {one_line(body.by)}", "bold")
 
     def _run_finished(self, _: Event, body: RunFinished) -> Text:
         style = "bold green" if body.status == "completed" else "bold red"

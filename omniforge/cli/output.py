@@ -1,6 +1,7 @@
 """What a command says: results on stdout, everything about them on stderr."""
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ class Output:
         from rich.console import Console
 
         return Console(highlight=False, soft_wrap=True)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer a question."""
+        return not self.as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
     def document(self, value: object) -> None:
         """The one JSON document of a command."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omniforge.cli.agents import AgentName, Cursor, Limit
+from omniforge.cli.approvals import offer_to_decide
+from omniforge.cli.budgets import AutoProceed, Purse, budget_terms, dollars
 from omniforge.cli.exits import ExitCode
-from omniforge.cli.session import Session, on_platform
+from omniforge.cli.session import Session, json_object, on_platform
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,12 +30,19 @@ app = typer.Typer(no_args_is_help=True, help="Look at runs, watch them, stop the
 
 class Status(StrEnum):
     PENDING = "pending"
+    QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
+
+
+class Priority(StrEnum):
+    INTERACTIVE = "interactive"
+    NORMAL = "normal"
+    BULK = "bulk"
 
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id.")]
@@ -53,23 +63,10 @@ _EXIT_BY_STATUS = {
 }
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """The option `--input`, or the file it names."""
-    try:
-        if text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        data = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise typer.BadParameter(f"it is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise typer.BadParameter("it has to be a JSON object, such as {}")
-    return data
-
-
 InputData = Annotated[
     dict[str, Any] | None,
     typer.Option(
-        "--input", metavar="JSON|@FILE", parser=_parsed, help="What the first skill works on."
+        "--input", metavar="JSON|@FILE", parser=json_object, help="What the first skill works on."
     ),
 ]
 GivenFiles = Annotated[
@@ -86,15 +83,29 @@ async def start(
     agent: AgentName,
     input_data: InputData = None,
     file: GivenFiles = None,
+    priority: Annotated[
+        Priority, typer.Option(help="Whose turn comes first while runs are queued.")
+    ] = Priority.NORMAL,
+    auto_proceed: AutoProceed = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start it and leave.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Also wait while it waits for money. A terminal is asked."),
+    ] = False,
     at_most: Timeout = None,
 ) -> None:
     """Run an agent and watch it until it ends."""
-    files = read_files(file)
+    from omniforge.agents.runs import RunPriority
+
+    files, urgency = read_files(file), RunPriority(priority)
+    terms = budget_terms(auto_proceed)
     found = await session.client.agents.find(agent)
-    started = await session.client.agents.run(found.id, input_data, files=files)
+    started = await session.client.agents.run(
+        found.id, input_data, files=files, priority=urgency, budget=terms
+    )
     if not detach:
-        await follow(session, started.execution_id, at_most, as_lines=False)
+        purse = Purse(session, started.execution_id, waits=wait)
+        await follow(session, started.execution_id, at_most, as_lines=False, purse=purse)
     elif session.out.as_json:
         session.out.document(started)
     else:
@@ -154,6 +165,24 @@ async def watch(session: Session, run: RunId, at_most: Timeout = None) -> None:
     """See what happens in a run, from its beginning until it ends."""
     await session.client.runs.get(run)
     await follow(session, run, at_most, as_lines=True)
+
+
+@app.command("raise")
+@on_platform
+async def raise_budget(
+    session: Session,
+    run: RunId,
+    budget_usd: Annotated[
+        str,
+        typer.Option("--budget-usd", metavar="USD", help="What it may spend in all, like 2.50."),
+    ],
+) -> None:
+    """Let a run spend more. If it waits for that, it goes on at once."""
+    budget = await session.client.runs.raise_budget(run, dollars(budget_usd))
+    if session.out.as_json:
+        session.out.document(budget)
+    else:
+        typer.echo(f"{run} may spend ${budget.cap_usd:f}; ${budget.left_usd:f} of it is left.")
 
 
 @app.command()
@@ -224,13 +253,24 @@ async def _save(session: Session, run: str, name: str, folder: Path) -> None:
     session.out.note(f"{target}: {len(content)} bytes")
 
 
-async def follow(session: Session, run_id: str, at_most: float | None, *, as_lines: bool) -> None:
-    """Watch a run to its end and leave with the exit status that goes with it."""
+async def follow(
+    session: Session,
+    run_id: str,
+    at_most: float | None,
+    *,
+    as_lines: bool,
+    purse: Purse | None = None,
+) -> None:
+    """Watch a run to its end and leave with the exit status that goes with it.
+
+    With a purse, something is done when the run is short of money.
+    """
     again = f"Watch it again: omniforge runs watch {run_id}"
-    session.if_interrupted = f"\nThe run {run_id} goes on. {again}"
+    stop = f"Stop it: omniforge runs cancel {run_id}"
+    session.if_interrupted = f"\nThe run {run_id} goes on. {again}\n{stop}"
     try:
         async with asyncio.timeout(at_most):
-            await _show(session, run_id, as_lines)
+            await _show(session, run_id, as_lines, purse)
     except TimeoutError:
         message = f"The run {run_id} has not ended after {at_most:g} s and goes on."
         session.out.error("still_running", message, again)
@@ -242,15 +282,19 @@ async def follow(session: Session, run_id: str, at_most: float | None, *, as_lin
         raise typer.Exit(code)
 
 
-async def _show(session: Session, run_id: str, as_lines: bool) -> None:
+async def _show(session: Session, run_id: str, as_lines: bool, purse: Purse | None = None) -> None:
     from omniforge.cli.live import LiveView
 
     view = LiveView(session.out.console)
-    async for event in session.client.runs.watch(run_id):
-        if not session.out.as_json:
-            view.show(event)
-        elif as_lines:
-            session.out.json_line(event)
+    async with aclosing(session.client.runs.watch(run_id)) as events:
+        async for event in events:
+            if not session.out.as_json:
+                view.show(event)
+            elif as_lines:
+                session.out.json_line(event)
+            if purse is not None:
+                await purse.mind(event.body)
+            await offer_to_decide(session, event.body)
 
 
 async def _tell(session: Session, run: "Run") -> None:
@@ -266,8 +310,8 @@ async def _tell(session: Session, run: "Run") -> None:
             ("run", run.id),
             ("mode", "" if run.mode == "live" else run.mode.replace("_", " ")),
             ("comes from", run.source_id),
-            ("status", run.status),
-            ("waits for", run.waiting_for),
+            ("status", _status(run)),
+            ("waits for", _waits(run)),
             ("error", f"{run.error} ({run.error_code})" if run.error else ""),
             ("result", shortened(result, 400)),
             ("took", _took(run.started_at, run.completed_at)),
@@ -283,10 +327,20 @@ async def _tell(session: Session, run: "Run") -> None:
         session.out.note(f"Get the files: omniforge runs files {run.id} --download .")
 
 
+def _waits(run: "Run") -> str:
+    waits = (f"{wait.kind}: {wait.question} ({wait.id})" for wait in run.waits)
+    return "; ".join(waits) or run.waiting_for or ""
+
+
+def _status(run: "Run") -> str:
+    position = run.queue_position
+    return run.status if position is None else f"{run.status}, position {position}"
+
+
 def _row(run: "Run") -> tuple[object, ...]:
     begun = f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else "-"
     took = _took(run.started_at, run.completed_at)
-    return run.id, run.agent_id, run.status, run.mode, begun, took, _cost(run.cost_usd)
+    return run.id, run.agent_id, _status(run), run.mode, begun, took, _cost(run.cost_usd)
 
 
 def _took(began: "datetime | None", ended: "datetime | None") -> str:

@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import inspect
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NoReturn, ParamSpec, cast
 
 import typer
@@ -36,6 +38,20 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "api_key": (ApiKey, None),
     "as_json": (AsJson, False),
 }
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """What an option says: a JSON object, or `@` and the file that holds it."""
+    try:
+        if text.startswith("@"):
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        data = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"it is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise typer.BadParameter("it has to be a JSON object, such as {}")
+    return data
+
 
 # A person at a prompt wants to know soon that nothing answers.
 _PATIENCE = 1.0
@@ -115,6 +131,7 @@ def _hint(error: "OmniForgeError") -> str:
         "unauthenticated": "`omniforge doctor` tells where the key comes from.",
         "platform_unreachable": "`omniforge doctor` tells what is missing.",
         "skill_invalid": "`omniforge validate PATH` lists everything that is wrong.",
+        "plan_invalid": "`omniforge validate PATH` lists everything that is wrong with a folder's plan.",
         "agent_not_active": "Activate it with `omniforge agents activate AGENT`.",
         "agent_not_found": "`omniforge agents list` shows what there is.",
         "execution_not_found": "`omniforge runs list` shows what there is.",

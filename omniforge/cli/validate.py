@@ -59,7 +59,26 @@ def _of_wiring(path: Path) -> "list[Finding]":
     except AgentInvalid as error:
         where = str(path / AGENT_JSON)
         return [Finding(where, 1, Severity.ERROR, "agent-json", error.message)]
-    return []
+    return _of_plan(path)
+
+
+def _of_plan(path: Path) -> "list[Finding]":
+    from omniforge.cli.modes.local import agent_in
+    from omniforge.client.folders import AGENT_JSON
+    from omniforge.errors import AgentInvalid, PlanInvalid
+    from omniforge.execution.plans.checks import findings
+    from omniforge.skills import Finding, Severity
+    from omniforge.skills.parser import SkillParser
+
+    try:
+        agent, folder = agent_in(path.resolve())
+        read = {skill.name: SkillParser().read_path(folder / skill.name) for skill in agent.skills}
+        skills = {name: report.skill for name, report in read.items() if report.skill is not None}
+        problems = [f"{one.place}: {one.message}" for one in findings(agent.skills, skills)]
+    except (AgentInvalid, PlanInvalid) as error:
+        problems = [error.message]
+    where = str(path / AGENT_JSON)
+    return [Finding(where, 1, Severity.ERROR, "plan", problem) for problem in problems]
 
 
 def _counted(errors: int, warnings: int) -> str:

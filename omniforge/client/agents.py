@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from omniforge.agents.budgets import BudgetTerms
 from omniforge.agents.config import AgentStatus
+from omniforge.agents.graph import PlanGraph
 from omniforge.agents.modes import RunMode
-from omniforge.agents.runs import RunStatus
+from omniforge.agents.runs import RunPriority, RunStatus
 from omniforge.client.folders import Upload, read_upload
-from omniforge.client.models import Agent, Page, Run, StartedRun
+from omniforge.client.models import Agent, CreatedAgent, Page, Run, StartedRun
 from omniforge.client.transport import Files, Transport, packed
 from omniforge.errors import AgentNotFound, Rejected
 from omniforge.identity import new_id
@@ -46,6 +48,10 @@ class Agents:
     async def get(self, agent_id: str) -> Agent:
         return await self._transport.get(_path(agent_id), Agent)
 
+    async def plan(self, agent_id: str) -> PlanGraph:
+        """What runs after what, and when. `mermaid()` gives the text of a flowchart."""
+        return await self._transport.get(f"{_path(agent_id)}/plan", PlanGraph)
+
     async def find(self, id_or_name: str) -> Agent:
         """An agent by its id, or by its name when only one that is not archived has it.
 
@@ -66,12 +72,13 @@ class Agents:
 
     async def create(
         self, source: Path | Upload, *, name: str | None = None, activate: bool = False
-    ) -> Agent:
+    ) -> CreatedAgent:
         """Create an agent from a folder or a zip on this machine; see `read_upload`.
 
         Raises:
             AgentInvalid: The path holds no agent.
             SkillInvalid: A skill breaks the standard; `details["findings"]` says where.
+            PlanInvalid: Its skills make no plan that can run; `details["findings"]` says where.
         """
         upload = source if isinstance(source, Upload) else read_upload(source)
         agent = {**upload.agent, **({"name": name} if name else {})}
@@ -81,7 +88,7 @@ class Agents:
         if upload.archive is not None:
             files.append(("archive", ("skills.zip", upload.archive)))
         return await self._transport.post(
-            _AGENTS, Agent, data={"agent": json.dumps(agent)}, files=files
+            _AGENTS, CreatedAgent, data={"agent": json.dumps(agent)}, files=files
         )
 
     async def activate(self, agent_id: str) -> Agent:
@@ -101,12 +108,16 @@ class Agents:
         input_data: Mapping[str, Any] | None = None,
         *,
         files: Files | None = None,
+        priority: RunPriority = RunPriority.NORMAL,
+        budget: BudgetTerms = BudgetTerms(),  # noqa: B008 - it is frozen
         idempotency_key: str | None = None,
     ) -> StartedRun:
         """Start a run. It is on record when this returns; a cut line never starts a second one.
 
-        `files` are laid into the run's workspace. With an `idempotency_key` of your own, calling
-        this again, also from another process, answers with the run of the first time.
+        `files` are laid into the run's workspace. The `priority` says whose turn comes first while runs
+        of the workspace are queued, and `budget` what happens when its money is short. With an
+        `idempotency_key` of your own, calling this again, also from another process, answers with the
+        run of the first time.
 
         Raises:
             AgentNotActive: The agent is a draft, paused or archived.
@@ -115,7 +126,12 @@ class Agents:
             f"{_path(agent_id)}/run",
             StartedRun,
             repeatable=True,
-            json={"input_data": dict(input_data or {}), "files": packed(files or {})},
+            json={
+                "input_data": dict(input_data or {}),
+                "files": packed(files or {}),
+                "priority": priority,
+                **_spending(budget),
+            },
             headers={"Idempotency-Key": idempotency_key or new_id("key")},
         )
 
@@ -169,6 +185,14 @@ class Agents:
 
     async def _switch(self, agent_id: str, verb: str) -> Agent:
         return await self._transport.post(f"{_path(agent_id)}/{verb}", Agent, repeatable=True)
+
+
+def _spending(budget: BudgetTerms) -> dict[str, Any]:
+    if budget == BudgetTerms():
+        return {}
+    limit = budget.auto_proceed_limit_usd
+    up_to = {} if limit is None else {"auto_proceed": True, "auto_proceed_limit_usd": f"{limit:f}"}
+    return {"budget_mode": budget.mode, **up_to}
 
 
 def _path(agent_id: str) -> str:

@@ -5,9 +5,11 @@ from typing import Self
 from omniforge.client.agents import Agents
 from omniforge.client.approvals import Approvals
 from omniforge.client.budgets import Budgets
+from omniforge.client.history import Histories
 from omniforge.client.mcp_servers import McpServers
 from omniforge.client.runs import Runs
 from omniforge.client.transport import Transport
+from omniforge.client.workspace import Workspace
 
 DEFAULT_URL = "http://localhost:8000"
 
@@ -38,7 +40,9 @@ class OmniForgeClient:
         self.runs = Runs(self._transport)
         self.approvals = Approvals(self._transport)
         self.budgets = Budgets(self._transport)
+        self.history = Histories(self._transport)
         self.mcp_servers = McpServers(self._transport)
+        self.workspace = Workspace(self._transport)
 
     async def aclose(self) -> None:
         await self._transport.http.aclose()

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
-from pydantic import AwareDatetime, BaseModel, PlainSerializer
+from pydantic import AwareDatetime, BaseModel
 
-from omniforge.agents.budgets import Period, Scope
+from omniforge.agents.budgets import Dollars, Period, Scope
 from omniforge.agents.config import (
     AgentLimits,
     AgentStatus,
@@ -19,18 +19,22 @@ from omniforge.agents.config import (
 )
 from omniforge.agents.modes import ForkPoint, RunMode
 from omniforge.agents.permissions import PermissionRule
-from omniforge.agents.runs import ErrorInfo, RunStatus, RunTrigger, SkillResult, TokenUsage
+from omniforge.agents.runs import (
+    ErrorInfo,
+    RunPriority,
+    RunStatus,
+    RunTrigger,
+    SkillResult,
+    TokenUsage,
+)
+from omniforge.agents.strategies import Strategy
 from omniforge.journal.canonical import Difference
-from omniforge.journal.ports import Decision
-from omniforge.journal.steps import EffectClass, Origin, StepKind, StepStatus
+from omniforge.journal.events import Edit
+from omniforge.journal.ports import ApprovalKind, Decision
+from omniforge.journal.steps import EffectClass, Origin, StepKind, StepStatus, Wish
 from omniforge.tools.mcp.servers import Trust
 
 T = TypeVar("T")
-
-Dollars = Annotated[
-    Decimal, PlainSerializer(lambda amount: f"{amount:f}", return_type=str, when_used="json")
-]
-"""An amount, exact: in JSON a string of digits."""
 
 
 class Agent(BaseModel, frozen=True):
@@ -55,6 +59,13 @@ class Agent(BaseModel, frozen=True):
     usage_stats: UsageStats
 
 
+class CreatedAgent(Agent, frozen=True):
+    """A new agent and, where it was asked for one, the strategy by which its skills are wired."""
+
+    strategy: Strategy | None = None
+    because: str = ""
+
+
 class McpServer(BaseModel, frozen=True):
     """A server whose tools agents can use. The operator's ones show no address."""
 
@@ -76,6 +87,25 @@ class StartedRun(BaseModel, frozen=True):
     status: RunStatus
 
 
+class ControlledRun(StartedRun, frozen=True):
+    """How it stands with a run after someone has asked something of it."""
+
+    waiting_for: str | None
+    wish: Wish | None
+    generation: int
+
+
+class OpenWait(BaseModel, frozen=True):
+    """One thing that a run waits for. `node` is None where all of the run does."""
+
+    kind: str
+    id: str
+    node: str | None
+    tool: str = ""
+    question: str
+    since: AwareDatetime
+
+
 class Run(BaseModel, frozen=True):
     """A run. `error` says what went wrong; `error_code` is stable, `error_skill` is where."""
 
@@ -84,6 +114,14 @@ class Run(BaseModel, frozen=True):
     agent_version: int | None
     status: RunStatus
     waiting_for: str | None
+    wish: Wish | None = None
+    """What people ask of it, that it does before its next step: to pause, or to stop."""
+    generation: int = 0
+    """How often it was taken up again after it had ended."""
+    waits: tuple[OpenWait, ...] = ()
+    priority: RunPriority = RunPriority.NORMAL
+    queue_position: int | None = None
+    """Of a queued run; 1 is the next to begin."""
     trigger_type: RunTrigger
     triggered_by: str
     parent_id: str | None
@@ -103,8 +141,24 @@ class Run(BaseModel, frozen=True):
     temporal_url: str
 
 
+class WorkspaceLimits(BaseModel, frozen=True):
+    """What a workspace may use at once. Without a number of its own (None) the platform's holds.
+
+    `cap` is the one that holds; in both, 0 is any number. `running` holds places, `queued` waits for one.
+    """
+
+    max_concurrent_runs: int | None
+    fairness_weight: float
+    cap: int
+    running: int
+    queued: int
+
+
 class Step(BaseModel, frozen=True):
-    """One entry of a run's journal. `attempt` is the one that recorded it."""
+    """One entry of a run's journal. `attempt` is the one that recorded it.
+
+    `arguments` are those that were asked for; with an `edit`, the call was made with those of that.
+    """
 
     node: str
     step: int
@@ -112,6 +166,7 @@ class Step(BaseModel, frozen=True):
     name: str
     status: StepStatus
     arguments: Any
+    edit: Edit | None = None
     answer: Any
     error: ErrorInfo | None
     effect_class: str | None
@@ -122,6 +177,7 @@ class Step(BaseModel, frozen=True):
     usage: TokenUsage
     cost_usd: Decimal
     is_cost_assumed: bool
+    generation: int = 0
     segment: int
     attempt: int
     hash: str
@@ -156,20 +212,41 @@ class Artifact(BaseModel, frozen=True):
 
 
 class Approval(BaseModel, frozen=True):
-    """A question that a run waits on. Undecided while `decision` is None."""
+    """A question that a run waits on. Undecided while `decision` is None.
+
+    `said` are the model's words with the call. It `follows` the approval whose question they answer.
+    """
 
     id: str
     execution_id: str
+    agent_id: str
+    agent_name: str
     node: str
-    kind: str
+    kind: ApprovalKind
     question: str
     tool: str = ""
     arguments: Any = None  # JSON of the call that someone must allow
+    said: str = ""
+    follows: str | None = None
     created_at: AwareDatetime
+    age_s: float
+    remind_at: AwareDatetime | None = None
+    reminded_at: AwareDatetime | None = None
+    escalate_at: AwareDatetime | None = None
+    escalated_at: AwareDatetime | None = None
+    escalated_to: str | None = None
+    gives_up_at: AwareDatetime | None = None
     decision: Decision | None = None
     decided_by: str | None = None
     decided_at: AwareDatetime | None = None
     note: str = ""
+    edited_arguments: Any = None
+
+
+class ApprovalThread(Approval, frozen=True):
+    """An approval with those that led to it, oldest first: each was answered with a question."""
+
+    thread: tuple[Approval, ...]
 
 
 class Budget(BaseModel, frozen=True):

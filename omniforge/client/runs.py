@@ -1,15 +1,27 @@
 """`client.runs`."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
 from omniforge.agents.runs import RunStatus
-from omniforge.client.models import Artifact, Comparison, HeldCall, Page, Run, StartedRun, Step
+from omniforge.client.models import (
+    Artifact,
+    Budget,
+    Comparison,
+    ControlledRun,
+    HeldCall,
+    Page,
+    Run,
+    StartedRun,
+    Step,
+)
 from omniforge.client.transport import Files, Transport, packed
 from omniforge.client.watching import watch
+from omniforge.identity import new_id
 from omniforge.journal.events import Event
 
 _RUNS = "/api/v1/executions"
@@ -54,6 +66,91 @@ class Runs:
             RunFinished: It has ended already.
         """
         return await self._transport.post(f"{_path(execution_id)}/cancel", StartedRun)
+
+    async def raise_budget(self, execution_id: str, budget_usd: Decimal) -> Budget:
+        """Let a run spend more, in all. If it waits for that, it goes on at once.
+
+        Raises:
+            BudgetNotRaised: It may spend as much already, or the cap that counts is another run's.
+            RunFinished: It has ended already.
+        """
+        body = {"budget_usd": f"{budget_usd:f}"}
+        return await self._transport.post(f"{_path(execution_id)}/budget", Budget, json=body)
+
+    async def pause(self, execution_id: str, *, reason: str = "") -> ControlledRun:
+        """Have a run begin nothing more; it waits once the steps under way have ended.
+
+        Raises:
+            RunFinished, RunNotBegun, RunStopping, AlreadyPaused: It makes no sense now.
+        """
+        return await self._ask(execution_id, "pause", reason=reason)
+
+    async def resume(self, execution_id: str, *, reason: str = "") -> ControlledRun:
+        """Let a paused run go on where it was.
+
+        Raises:
+            RunFinished, RunNotBegun, RunStopping, NotPaused: It makes no sense now.
+        """
+        return await self._ask(execution_id, "resume", reason=reason)
+
+    async def interrupt(self, execution_id: str, *, reason: str = "") -> ControlledRun:
+        """End a run after the steps under way. It can be taken up again.
+
+        Raises:
+            RunFinished, RunNotBegun, RunStopping: It makes no sense now.
+        """
+        return await self._ask(execution_id, "interrupt", reason=reason)
+
+    async def steer(
+        self,
+        execution_id: str,
+        message: str,
+        *,
+        node: str | None = None,
+        message_id: str | None = None,
+    ) -> ControlledRun:
+        """Say something to the skills at work, or to one; they take it in before their next turn.
+
+        Sent again with the same `message_id`, it is taken in once.
+
+        Raises:
+            RunFinished, RunNotBegun, RunStopping, NothingToSteer: Nobody would hear it.
+            TooManyMessages: The run was told enough.
+        """
+        body = {"message": message, "message_id": message_id or new_id("msg")}
+        if node is not None:
+            body["node"] = node
+        return await self._transport.post(
+            f"{_path(execution_id)}/steer", ControlledRun, repeatable=True, json=body
+        )
+
+    async def retry(
+        self,
+        execution_id: str,
+        *,
+        in_doubt: Literal["happened", "resend"] | None = None,
+        budget_usd: Decimal | str | None = None,
+        idempotency_key: str | None = None,
+    ) -> ControlledRun:
+        """Take a run that failed, timed out or was stopped up again, where it was, under its own id.
+
+        `in_doubt` says what became of effects of which nobody knows whether they happened.
+
+        Raises:
+            RunNotFinished: It still goes on.
+            RunNotRetried: There is nothing to take up, or someone has to say what became of an effect.
+        """
+        body = {"in_doubt": in_doubt, "budget_usd": None if budget_usd is None else str(budget_usd)}
+        return await self._transport.post(
+            f"{_path(execution_id)}/retry",
+            ControlledRun,
+            repeatable=True,
+            json=body,
+            headers={"Idempotency-Key": idempotency_key or new_id("key")},
+        )
+
+    async def _ask(self, execution_id: str, what: str, **body: str) -> ControlledRun:
+        return await self._transport.post(f"{_path(execution_id)}/{what}", ControlledRun, json=body)
 
     async def replay(self, execution_id: str) -> StartedRun:
         """Play a run again from its record: nothing is called, sent or spent.

@@ -43,7 +43,7 @@ class Transport:
     async def get(self, path: str, kind: type[M], **params: Any) -> M:
         return _read(await self.fetch(path, **params), kind)
 
-    async def page(self, path: str, plural: str, kind: type[M], **params: Any) -> Page[M]:
+    async def page(self, path: str, plural: str, kind: type[M], /, **params: Any) -> Page[M]:
         response = await self.fetch(path, **params)
         try:
             body = response.json()

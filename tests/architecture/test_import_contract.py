@@ -33,6 +33,10 @@ PLANTED = {
         "api/routes/agents.py",
         "import activities.runs",
     ),
+    "Workflow modules never see how payloads are encrypted and clients made": (
+        "workflows/waits.py",
+        "import workflows.codec",
+    ),
     "Only composition roots read settings": ("api/launch.py", "import omniforge.settings"),
     "No cycles between siblings": ("omniforge/errors.py", "import omniforge.identity"),
 }

@@ -10,8 +10,8 @@ import sys
 import workflows
 from tests.architecture.source import ROOT
 
-# For processes, which do connect; no workflow module imports it.
-NOT_OF_WORKFLOWS = {"wire"}
+# For processes, which do connect; no workflow module imports them.
+NOT_OF_WORKFLOWS = {"codec", "wire"}
 
 FORBIDDEN = (
     "sqlalchemy",

@@ -27,6 +27,9 @@ _.BUILDER
 _.OPERATOR
 _.VIEWER
 _.SKIP
+_.EFFECT
+_.TOOL_CALL
+_.INPUT
 
 # Fields of the claude-code profile: parsed for whoever looks at a skill.
 _.user_invocable
@@ -41,9 +44,11 @@ _.write_skill
 _.delete_skill
 _.OrchestrationEngine
 _.execute_agent
+_.execute_single_skill
 _.iteration
 
 # Shown by the live view, which picks the method by the event's type.
+_._run_queued
 _._run_started
 _._skill_started
 _._skill_resumed
@@ -55,6 +60,15 @@ _._skill_completed
 _._skill_failed
 _._skill_waiting
 _._decision_made
+_._items_found
+_._run_controlled
+_._run_retried
+_._skill_skipped
+_._steered
+_._approval_reminded
+_._approval_escalated
+_._budget_warning
+_._budget_raised
 _._run_finished
 
 # Read by pydantic, SQLAlchemy, sqlite3, typer and the Temporal SDK.

@@ -8,23 +8,34 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
+from omniforge.agents.budgets import Period, Scope, Shortfall
 from omniforge.agents.runs import ErrorInfo
 from omniforge.cli.live import LiveView, took
 from omniforge.journal.events import (
+    ApprovalEscalated,
+    ApprovalReminded,
+    BudgetRaised,
+    BudgetWarning,
     CallSummary,
     ConversationCompacted,
     DecisionMade,
     Event,
     EventBody,
+    ItemsFound,
     ModelAnswered,
     PassedOver,
+    RunControlled,
     RunFinished,
+    RunQueued,
+    RunRetried,
     RunStarted,
     SkillCompleted,
     SkillFailed,
     SkillResumed,
+    SkillSkipped,
     SkillStarted,
     SkillWaiting,
+    Steered,
     TextDelta,
     TextReset,
     ToolAnswered,
@@ -47,6 +58,14 @@ WAITING = SkillWaiting(
 RESUMED = SkillResumed(skill_name="find", segment=0, attempt=2, recorded_steps=5)
 COMPACTED = ConversationCompacted(step=7, turns=24, tokens=160_000, by="model", duration_ms=2000)
 LOST = ErrorInfo(code="x", message="The model is gone.")
+SHORT = Shortfall(
+    scope=Scope.RUN,
+    subject="ex_1",
+    period=Period.EVER,
+    cap_usd=Decimal(1),
+    left_usd=Decimal("0.03"),
+    needs_usd=Decimal("0.12"),
+)
 
 
 def shown(*bodies: object, width: int | None = None) -> list[str]:
@@ -57,7 +76,7 @@ def written(*bodies: object, width: int | None = None) -> str:
     out = io.StringIO()
     view = LiveView(Console(file=out, force_terminal=width is not None, width=width))
     for seq, body in enumerate(bodies, 1):
-        node = None if isinstance(body, RunStarted | RunFinished) else "find"
+        node = None if isinstance(body, RunQueued | RunStarted | RunFinished) else "find"
         at = datetime(2026, 11, 20, 9, tzinfo=UTC)
         view.show(
             Event.model_validate(
@@ -68,6 +87,7 @@ def written(*bodies: object, width: int | None = None) -> str:
 
 
 LINES = [
+    (RunQueued(position=3), "queued, position 3"),
     (
         RunStarted(agent_id="a", agent_name="Agent", agent_version=3, skills=("find",)),
         "Agent v3 starts: find",
@@ -87,10 +107,35 @@ LINES = [
     (SkillCompleted(skill_name="find"), "find  completed"),
     (SkillFailed(skill_name="find", error=LOST), "find  failed: The model is gone."),
     (WAITING, "find  waits for a person: Was it sent? (ap_1) Decide: omniforge approvals decide"),
+    (ApprovalReminded(id="ap_1"), "find  still waits for a decision (ap_1)"),
+    (
+        ApprovalEscalated(id="ap_1", to="Bo"),
+        "find  still waits for a decision, now called: Bo (ap_1)",
+    ),
     (
         DecisionMade(id="ap_1", decision="skip", decided_by="Ann"),
         "find  decided by Ann: skip (ap_1)",
     ),
+    (
+        SkillWaiting(
+            skill_name="find",
+            waits=(Wait(kind="budget", id="b1", question="Not enough.", short=SHORT),),
+        ),
+        "find  waits for money: Not enough.",
+    ),
+    (
+        BudgetWarning(run_id="ex_2", short=SHORT),
+        "find  money is short: The next model call may cost up to $0.12; $0.03 of the $1 of run ex_1,",
+    ),
+    (BudgetRaised(cap_usd=Decimal(2), by="us_anna"), "find  may spend $2 now, as us_anna wants it"),
+    (
+        RunControlled(wish="pause", by="us_anna", note="lunch"),
+        "find  paused by us_anna: lunch",
+    ),
+    (Steered(step=4, text="be\nbrief", by="us_anna"), "find    4 us_anna says: be brief"),
+    (RunRetried(generation=1, by="us_anna"), "find  taken up again by us_anna"),
+    (SkillSkipped(skill_name="find", reason="Not now."), "find  skipped: Not now."),
+    (ItemsFound(skill_name="find", items=3), "find  runs for each of 3 items"),
     (RESUMED, "find  RESUMED after 5 recorded steps (segment 0, attempt 2): its worker was lost"),
     (RunFinished(status="failed", error=LOST), "run failed: The model is gone."),
 ]

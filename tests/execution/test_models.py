@@ -1,10 +1,12 @@
 """Models that fail, refuse, cost too much or answer in no usable form."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from omniforge.agents.budgets import Scope
 from omniforge.agents.runs import TokenUsage
 from omniforge.errors import (
     AnswerUnusable,
@@ -24,7 +26,7 @@ from omniforge.llm.protocol import Author, Completion, OnDelta, StopReason, Turn
 from omniforge.llm.react import ReActLLM
 from tests.execution.making import Bench, echo, last_words
 from tests.support.requirements import requirement
-from tests.support.scripted import ScriptedLLM, answer
+from tests.support.scripted import ScriptedLLM, answer, calling
 
 OVERLOADED = ModelOverloaded("529 overloaded")
 
@@ -179,9 +181,29 @@ async def test_a_call_that_does_not_fit_under_the_cap_is_not_made(bench_with_cap
 
     result = await bench_with_cap.run()
 
-    assert result.error is not None
-    assert (bench_with_cap.asked, result.error.code) == (0, "budget_exceeded")
-    assert bench_with_cap.told[-1] == "skill_failed"
+    (wait,) = result.waits
+    assert (bench_with_cap.asked, result.ending, wait.kind) == (0, Ending.WAITING, "budget")
+    assert wait.short is not None
+    assert (wait.short.scope, wait.short.cap_usd) == (Scope.RUN, Decimal(5))
+    assert bench_with_cap.told[-1] == "skill_waiting"
+
+
+@requirement("BUD-3")
+async def test_a_skill_that_waited_for_money_goes_on_where_it_was(bench_with_cap: Bench) -> None:
+    bench = bench_with_cap
+    dear = replace(calling(("echo", {"text": "x"})), usage=TokenUsage(input_tokens=5_000))
+    said = [dear, answer("Done.")]
+    bench.model.costs("0.0001").decides(lambda _: said.pop(0))
+    bench.stream.cap = Decimal("1.2")
+
+    waiting = await bench.run(echo())
+    again = await bench.run(echo())
+    bench.stream.cap = Decimal(5)
+    done = await bench.run(echo())
+
+    assert [one.ending for one in (waiting, again)] == [Ending.WAITING] * 2
+    assert waiting.waits[0].id != again.waits[0].id
+    assert (done.success, bench.asked) == (True, 2)
 
 
 @requirement("BUD-2")
@@ -206,8 +228,7 @@ async def test_a_longer_answer_is_reserved_for_when_it_is_allowed(bench_with_cap
 
     result = await bench_with_cap.run(max_tokens=100_000)
 
-    assert result.error is not None
-    assert result.error.code == "budget_exceeded"
+    assert [wait.kind for wait in result.waits] == ["budget"]
 
 
 class _Unpriced(ScriptedLLM):

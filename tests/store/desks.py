@@ -11,12 +11,14 @@ from sqlalchemy import select
 from omniforge import clock
 from omniforge.journal.events import Event
 from omniforge.journal.memory import MemoryJournalStore
-from omniforge.journal.ports import Decision, InboxItem, JournalStore, NodeState
+from omniforge.journal.ports import Decision, InboxItem, JournalStore, NodeState, Verdict
 from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.store import open_store
 from omniforge.store.streams import events_after
 from omniforge.store.tables import inbox, streams
 from tests.store.making import Tenant, announcing
+
+HAPPENED = Verdict(Decision.HAPPENED, "us_anna", "I looked")
 
 
 class Desk(Protocol):
@@ -31,7 +33,7 @@ class Desk(Protocol):
 
     async def events(self) -> list[Event]: ...
 
-    async def decide(self, key: NodeKey, wait_id: str) -> None: ...
+    async def decide(self, key: NodeKey, wait_id: str, verdict: Verdict = HAPPENED) -> None: ...
 
 
 class MemoryDesk:
@@ -47,8 +49,10 @@ class MemoryDesk:
     async def events(self) -> list[Event]:
         return self._stream.events
 
-    async def decide(self, key: NodeKey, wait_id: str) -> None:
-        item = InboxItem(wait_id, wait_id, Decision.HAPPENED, "us_anna", "I looked")
+    async def decide(self, key: NodeKey, wait_id: str, verdict: Verdict = HAPPENED) -> None:
+        item = InboxItem(
+            wait_id, wait_id, verdict.decision, verdict.by, verdict.note, verdict.arguments
+        )
         self.store.inbox.setdefault(key, []).append(item)
 
 
@@ -68,15 +72,16 @@ class SqlDesk:
             lambda c: events_after(c, self.run_id, 1, 1_000)
         )
 
-    async def decide(self, key: NodeKey, wait_id: str) -> None:
+    async def decide(self, key: NodeKey, wait_id: str, verdict: Verdict = HAPPENED) -> None:
         row = {
             **key._asdict(),
             "id": wait_id,
             "tenant_id": self._tenant.id,
             "wait_id": wait_id,
-            "decision": Decision.HAPPENED,
-            "decided_by": "us_anna",
-            "note": "I looked",
+            "decision": verdict.decision,
+            "decided_by": verdict.by,
+            "note": verdict.note,
+            "arguments": verdict.arguments,
             "created_at": clock.now(),
         }
         await self._tenant.store.database.write(lambda c: c.execute(inbox.insert(), [row]))

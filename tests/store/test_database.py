@@ -1,6 +1,7 @@
 """Transactions on both databases: one snapshot to read, all or nothing to write."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -133,6 +134,20 @@ async def test_an_address_that_leads_nowhere_is_storage_unavailable(tmp_path: Pa
     for name in ("folder", "file/below.db", "text.db"):
         with pytest.raises(StorageUnavailable):
             await _ask(f"sqlite:///{tmp_path / name}")
+
+
+async def test_a_file_that_somebody_else_keeps_locked_is_storage_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omniforge.store.database.BUSY_S", 0.05)
+    file = tmp_path / "locked.db"
+    database = open_database(f"sqlite:///{file}")
+    await database.write(lambda c: c.execute(text("CREATE TABLE t (x INTEGER)")))
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable, match="locked"):
+            await database.write(lambda c: c.execute(text("INSERT INTO t VALUES (1)")))
+    await database.close()
 
 
 async def test_a_server_that_is_not_there_is_storage_unavailable() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from omniforge.agents.config import AgentConfig
+from omniforge.agents.strategies import StrategyName, wire
 from omniforge.assembly import llm_from, tools_from
 from omniforge.cli.exits import ExitCode
 from omniforge.cli.output import Output, shortened
@@ -48,7 +49,7 @@ def try_here(folder: Path, trial: Trial, out: Output) -> None:
 
 
 async def _tried(folder: Path, trial: Trial) -> TestResult:
-    agent, skills = _agent_in(folder)
+    agent, skills = agent_in(folder)
     settings = load_settings()
     llm = llm_from(settings)
     loader = SkillLoader(SkillStorageManager(StorageConfig(agent_path=skills)))
@@ -66,11 +67,12 @@ async def _tried(folder: Path, trial: Trial) -> TestResult:
         await llm.aclose()
 
 
-def _agent_in(folder: Path) -> tuple[AgentConfig, Path]:
+def agent_in(folder: Path) -> tuple[AgentConfig, Path]:
     """The agent of a folder, and where its skills' folders are.
 
     Raises:
         AgentInvalid: There is no agent.json, no SKILL.md and no folder with one.
+        PlanInvalid: The strategy in agent.json does not fit the skills.
     """
     wiring: dict[str, Any] = {}
     skills = folder
@@ -92,7 +94,11 @@ def _agent(name: str, wiring: Mapping[str, Any]) -> AgentConfig:
     here = dict.fromkeys(("id", "tenant_id", "created_by"), "local")
     made = dict.fromkeys(("created_at", "updated_at"), now())
     try:
-        return AgentConfig.model_validate({**known, **here, **made, "name": name})
+        agent = AgentConfig.model_validate({**known, **here, **made, "name": name})
+        if (strategy := wiring.get("strategy")) is None:
+            return agent
+        asked = TypeAdapter[StrategyName](StrategyName).validate_python(strategy)
+        return agent.model_copy(update={"skills": wire(asked, agent.skills).skills})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

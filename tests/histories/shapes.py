@@ -185,3 +185,18 @@ async def given_up(platform: Platform) -> str:
         limits={"patience": patience},
     )
     return str(run["id"])
+
+
+@shape
+async def queued(platform: Platform) -> str:
+    """Of two runs in a workspace that allows one at once, the second."""
+    limits = "/api/v1/workspace/limits"
+    await platform.api.put(limits, json={"max_concurrent_runs": 1, "fairness_weight": 1})
+    platform.model.decides(_slowly)
+    agent = await platform.agent(skill("one"))
+    await platform.until(await platform.start(agent), {"running"})
+    execution = await platform.start(agent)
+    await platform.until(execution, {"queued"})
+    await platform.ended(execution)
+    await platform.api.put(limits, json={"max_concurrent_runs": None, "fairness_weight": 1})
+    return execution

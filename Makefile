@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CODE := omniforge activities workflows api worker dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-pg check format lint types layers unused docs-check bench kill-matrix chaos openapi lock migration wheel clean setup-system sandbox-suite
+.PHONY: help setup demo up test test-long coverage test-pg check format lint types layers unused docs-check bench kill-matrix chaos openapi lock migration wheel clean setup-system sandbox-suite
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-11s %s\n", $$1, $$2}'
@@ -35,7 +35,13 @@ up: $(STAMP) ## Start Temporal, worker and API on this machine and keep them run
 	@$(BIN)/python -m dev up
 
 test: $(STAMP) ## Run the tests (under five minutes)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not long"
+
+test-long: $(STAMP) ## Run the tests that `make test` leaves out for their time (two minutes)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+
+coverage: $(STAMP) ## Run all tests under coverage, with its floor (ten minutes)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 sandbox-suite: $(STAMP) ## Every attempt to get out of the sandbox, in every kind of it (minutes)
 	@SANDBOX_MATRIX=full $(BIN)/python -m pytest tests/sandbox

@@ -160,6 +160,7 @@ async def test_a_worker_killed_in_the_middle_of_a_retry(
     assert {step["generation"] for step in await steps_of(api, execution)} == {0, 1}
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-3")
 @pytest.mark.parametrize("seed", range(2))
 async def test_whatever_is_asked_and_killed_the_run_comes_to_the_same(

@@ -282,6 +282,7 @@ async def test_what_cannot_be_taken_up_again_is_refused(platform: Platform) -> N
     assert (await refused(platform, "ex_nobody", "retry"))[0] == 404
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-3")
 async def test_a_retry_whose_api_died_before_it_was_started_is_started_by_the_reconciler(
     platform: Platform,

@@ -110,6 +110,7 @@ async def test_who_waits_for_money_ends_with_its_own_time(platform: Platform) ->
     assert len(platform.model.asked) == 1
 
 
+@pytest.mark.long
 @requirement("BUD-2", "DUR-1")
 async def test_what_a_killed_worker_had_set_aside_is_settled(tmp_path: Path) -> None:
     async with ModelServer() as model:

@@ -81,6 +81,7 @@ async def start_runs(api: httpx2.AsyncClient, agent: str, count: int) -> list[st
     return [str(answer["execution_id"]) for answer in answers]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @requirement("DUR-6")
 async def test_runs_under_way_end_on_the_build_they_began_on(tmp_path: Path) -> None:

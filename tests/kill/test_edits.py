@@ -100,6 +100,7 @@ async def _until_ended(stage: Stage, agent: str) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-4")
 async def test_whenever_the_worker_dies_the_call_is_made_once_with_what_the_person_made_of_it(
     killed: tuple[Stage, list[Edited]],

@@ -214,6 +214,7 @@ def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+@pytest.mark.long
 @requirement("SEC-6")
 async def test_a_worker_without_the_key_leaves_the_run_to_those_who_have_it(
     start: Start,

@@ -38,7 +38,7 @@ test: $(STAMP) ## Run the tests (under five minutes)
 	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not long"
 
 test-long: $(STAMP) ## Run the tests that `make test` leaves out for their time (two minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m long
 
 coverage: $(STAMP) ## Run all tests under coverage, with its floor (ten minutes)
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90

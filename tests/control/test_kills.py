@@ -77,6 +77,7 @@ def assert_each_step_once(before: list[dict[str, Any]], after: list[dict[str, An
     assert after[: len(settled)] == settled
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-3")
 async def test_a_worker_killed_right_after_a_pause_was_accepted(
     processes: Processes, api: httpx2.AsyncClient
@@ -96,6 +97,7 @@ async def test_a_worker_killed_right_after_a_pause_was_accepted(
     assert_each_step_once(held, await steps_of(api, execution))
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-3")
 async def test_a_worker_killed_while_a_run_is_paused(
     processes: Processes, api: httpx2.AsyncClient
@@ -114,6 +116,7 @@ async def test_a_worker_killed_while_a_run_is_paused(
     assert_each_step_once(held, await steps_of(api, execution))
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-3")
 async def test_a_worker_killed_right_after_a_message_was_taken_in(
     processes: Processes, api: httpx2.AsyncClient
@@ -137,6 +140,7 @@ async def test_a_worker_killed_right_after_a_message_was_taken_in(
     assert_each_step_once([], after)
 
 
+@pytest.mark.long
 @requirement("DUR-1", "DUR-3")
 async def test_a_worker_killed_in_the_middle_of_a_retry(
     processes: Processes, api: httpx2.AsyncClient

@@ -145,6 +145,7 @@ async def test_what_a_killed_worker_had_set_aside_is_settled(tmp_path: Path) -> 
     assert Decimal(free["settled_usd"]) == Decimal(step["cost_usd"]) == Decimal(run["cost_usd"])
 
 
+@pytest.mark.long
 @requirement("BUD-3", "DUR-1")
 async def test_a_run_that_waits_for_money_outlives_its_worker_and_a_raise_meanwhile(
     tmp_path: Path,

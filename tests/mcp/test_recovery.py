@@ -34,6 +34,7 @@ async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
         yield running
 
 
+@pytest.mark.long
 @requirement("TOOL-2", "DUR-2")
 async def test_a_call_whose_worker_was_killed_is_a_persons_to_judge_and_sent_once(
     processes: Processes, tmp_path: Path

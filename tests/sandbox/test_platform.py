@@ -6,6 +6,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dev.platform import Platform as Processes
 from omniforge.settings import Settings
 from tests.sandbox.test_abuse import left_of
@@ -85,6 +87,7 @@ async def test_commands_in_a_text_are_text_unless_the_operator_permits_them(
     assert "!`cat assets/table.txt`" in platform.model.asked[0].system
 
 
+@pytest.mark.long
 @requirement("SKL-6", "DUR-1")
 async def test_a_worker_killed_in_mid_script_leaves_no_trace_of_it(tmp_path: Path) -> None:
     token = uuid.uuid4().hex

@@ -8,10 +8,9 @@ from pydantic import BaseModel, Field
 from api.schemas.agents import Files
 from api.schemas.budgets import Spending
 from omniforge.agents.modes import RunMode
-from omniforge.agents.runs import Run, RunPriority
+from omniforge.agents.runs import OpenWait, Run, RunPriority
 from omniforge.client import models
 from omniforge.journal.steps import Step
-from omniforge.store.waits import OpenWait
 
 
 class RunRequest(Spending, BaseModel, extra="forbid"):

@@ -96,6 +96,17 @@ class Fate(BaseModel, frozen=True):
     error: ErrorInfo | None = None
 
 
+class OpenWait(BaseModel, frozen=True):
+    """One thing that a run waits for. `node` is null where all of the run does."""
+
+    kind: str
+    id: str
+    node: str | None
+    tool: str = ""
+    question: str
+    since: AwareDatetime
+
+
 class SkillResult(BaseModel, frozen=True):
     """What one skill of a run came to. A skill that was stopped keeps its partial output."""
 

@@ -21,6 +21,7 @@ from omniforge.agents.modes import ForkPoint, RunMode
 from omniforge.agents.permissions import PermissionRule
 from omniforge.agents.runs import (
     ErrorInfo,
+    OpenWait,
     RunPriority,
     RunStatus,
     RunTrigger,
@@ -93,17 +94,6 @@ class ControlledRun(StartedRun, frozen=True):
     waiting_for: str | None
     wish: Wish | None
     generation: int
-
-
-class OpenWait(BaseModel, frozen=True):
-    """One thing that a run waits for. `node` is None where all of the run does."""
-
-    kind: str
-    id: str
-    node: str | None
-    tool: str = ""
-    question: str
-    since: AwareDatetime
 
 
 class Run(BaseModel, frozen=True):

@@ -4,23 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import func, select
 
+from omniforge.agents.runs import OpenWait
 from omniforge.journal.ports import NodeStatus
 from omniforge.store.repository import Repository
 from omniforge.store.tables import events, inbox, nodes, streams
-
-
-class OpenWait(BaseModel, frozen=True):
-    """One thing that a run waits for. `node` is null where all of the run does."""
-
-    kind: str
-    id: str
-    node: str | None
-    tool: str = ""
-    question: str
-    since: AwareDatetime
 
 
 class WaitRepository(Repository):

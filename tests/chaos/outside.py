@@ -4,10 +4,11 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Self
 
 from omniforge.journal.steps import EffectClass
+from tests.support.asgi import Receive, Send, answer_json, body_of
 from tests.support.ports import free_port
 from tests.support.servers import serving
 
@@ -15,9 +16,6 @@ BUSY, SILENT = 0.05, 0.02
 BUSY_WORD = "busy"
 # So that kills find calls on their way.
 SLOWNESS = 0.3
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class OutsideService:
@@ -57,9 +55,9 @@ class OutsideService:
     async def _app(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        asked = json.loads(await _body(receive))
+        asked = json.loads(await body_of(receive))
         if scope["path"] == "/lookups":
-            await _answer(send, 200, self._place_of.get(asked["key"]))
+            await answer_json(send, 200, self._place_of.get(asked["key"]))
         else:
             await self._take(asked, receive, send)
 
@@ -71,7 +69,7 @@ class OutsideService:
         if luck < BUSY and place not in self._refused:
             self._refused.add(place)  # once: a tool that fails twice in one way is not called again
             self.busy += 1
-            await _answer(send, 503, {"error": BUSY_WORD})
+            await answer_json(send, 503, {"error": BUSY_WORD})
             return
         await self._do(place, asked["key"], EffectClass(asked["kind"]))
         if BUSY <= luck < BUSY + SILENT or (place in self.held and self._requests[place] == 1):
@@ -80,7 +78,7 @@ class OutsideService:
                 pass
             return
         await asyncio.sleep(drawn.uniform(0, SLOWNESS))
-        await _answer(send, 200, {"posted": place})
+        await answer_json(send, 200, {"posted": place})
 
     async def _do(self, place: str, key: str, kind: EffectClass) -> None:
         if kind is EffectClass.KEYED and key in self._place_of:
@@ -91,19 +89,3 @@ class OutsideService:
             self._place_of[key] = place
         async with self._news:
             self._news.notify_all()
-
-
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        part: bytes = message.get("body", b"")
-        body += part
-        if not message.get("more_body"):
-            return body
-
-
-async def _answer(send: Send, status: int, content: Any) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(content).encode()})

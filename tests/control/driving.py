@@ -32,6 +32,13 @@ async def paused(platform: Platform, execution: str) -> dict[str, Any]:
     return run
 
 
+async def hears(platform: Platform, execution: str, wish: str) -> None:
+    """Wait until a run knows what is wished of it: a child hears it some moments after its parent."""
+    async with asyncio.timeout(PATIENCE):
+        while (await platform.execution(execution))["wish"] != wish:
+            await asyncio.sleep(0.02)
+
+
 async def bodies(platform: Platform, execution: str, kind: str) -> list[dict[str, Any]]:
     events = [event["body"] for event in await platform.events(execution)]
     return [body for body in events if body["type"] == kind]

@@ -1,12 +1,28 @@
 """Interrupted and cancelled runs keep what they have come to, and say what was cut off."""
 
 import asyncio
+from typing import Any
 
-from tests.control.driving import Gate, paused, told, turns_of, writing
+from tests.control.driving import Gate, hears, paused, told, turns_of, writing
 from tests.e2e.test_sub_agents import delegating, first_child_of
 from tests.support.platform import Platform, skill
 from tests.support.requirements import requirement
 from tests.support.scripted import answer, calling, is_of, later
+
+
+async def with_child_at_work(platform: Platform, gate: Gate) -> tuple[str, dict[str, Any]]:
+    """A run whose child has asked its model, which answers once the gate is open; and the child."""
+    child = await platform.agent(skill("counting"))
+    delegating(platform, child, answer("{}"))
+    leading = platform.model._decide
+    assert leading is not None
+    platform.model.decides(
+        lambda asked: gate(asked) if is_of(asked, "counting") else leading(asked)
+    )
+    execution = await platform.start(await platform.agent(skill("leading"), sub_agents=[child]))
+    other = await first_child_of(platform, execution)
+    await gate.is_asked()
+    return execution, other
 
 
 @requirement("DUR-3")
@@ -50,19 +66,11 @@ async def test_a_paused_run_can_be_interrupted_and_cancelled(platform: Platform)
 async def test_a_child_is_paused_goes_on_and_is_interrupted_with_its_parent(
     platform: Platform,
 ) -> None:
-    child = await platform.agent(skill("counting"))
     gate = Gate(writing(3))
-    delegating(platform, child, answer("{}"))
-    leading = platform.model._decide
-    assert leading is not None
-    platform.model.decides(
-        lambda asked: gate(asked) if is_of(asked, "counting") else leading(asked)
-    )
-    execution = await platform.start(await platform.agent(skill("leading"), sub_agents=[child]))
-    other = await first_child_of(platform, execution)
-    await gate.is_asked()
+    execution, other = await with_child_at_work(platform, gate)
 
     await told(platform, execution, "pause")
+    await hears(platform, other["id"], "pause")
     gate.open()
     waiting = await paused(platform, other["id"])
     await told(platform, execution, "resume")
@@ -76,19 +84,11 @@ async def test_a_child_is_paused_goes_on_and_is_interrupted_with_its_parent(
 
 @requirement("DUR-3")
 async def test_a_child_is_interrupted_with_its_parent(platform: Platform) -> None:
-    child = await platform.agent(skill("counting"))
     gate = Gate(writing(3))
-    delegating(platform, child, answer("{}"))
-    leading = platform.model._decide
-    assert leading is not None
-    platform.model.decides(
-        lambda asked: gate(asked) if is_of(asked, "counting") else leading(asked)
-    )
-    execution = await platform.start(await platform.agent(skill("leading"), sub_agents=[child]))
-    other = await first_child_of(platform, execution)
-    await gate.is_asked()
+    execution, other = await with_child_at_work(platform, gate)
 
     await told(platform, execution, "interrupt")
+    await hears(platform, other["id"], "stop")
     gate.open()
     ends = [await platform.ended(run) for run in (other["id"], execution)]
 

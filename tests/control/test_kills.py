@@ -14,7 +14,9 @@ from tests.support.platform import FINAL
 from tests.support.ports import free_port
 from tests.support.processes import (
     PATIENCE,
+    SIX_STEPS,
     api_of,
+    assert_each_step_once,
     ended,
     patiently,
     started,
@@ -23,16 +25,6 @@ from tests.support.processes import (
 )
 from tests.support.requirements import requirement
 
-SIX_STEPS = "\n".join(
-    [
-        *(
-            f'{n}. Note: `write_file {{"path": "log.txt", "mode": "append", "content": "{n} "}}`'
-            for n in range(1, 7)
-        ),
-        '7. Read: `read_file {"path": "log.txt"}`',
-        '8. Answer: `{"log": "${steps.7.content}"}`',
-    ]
-)
 ALL = {"log": "1 2 3 4 5 6 "}
 
 
@@ -69,12 +61,6 @@ async def paused(api: httpx2.AsyncClient, execution: str) -> None:
             if run["waiting_for"] == "pause":
                 return
             await asyncio.sleep(0.05)
-
-
-def assert_each_step_once(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
-    assert [step["step"] for step in after] == list(range(len(after)))
-    settled = [step for step in before if step["status"] == "confirmed"]
-    assert after[: len(settled)] == settled
 
 
 @pytest.mark.long

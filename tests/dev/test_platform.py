@@ -137,6 +137,8 @@ async def test_the_worker_is_told_of_temporal_and_the_home(platform: Platform) -
 
     await eventually(lambda: expected in text_of(platform.log("worker")))
 
+    assert expected in text_of(platform.log("worker"))
+
 
 async def test_a_second_platform_in_the_same_home_is_refused(
     platform: Platform,

@@ -110,21 +110,25 @@ async def test_who_waits_for_money_ends_with_its_own_time(platform: Platform) ->
     assert len(platform.model.asked) == 1
 
 
+def asking(model: ModelServer, home: Path) -> Settings:
+    """Of a platform in processes of its own, whose models cost money."""
+    return Settings(
+        _env_file=None,
+        home=home,
+        port=free_port(),
+        llm_provider="anthropic",
+        ANTHROPIC_API_KEY=SecretStr("sk-test"),
+        ANTHROPIC_BASE_URL=model.url,
+    )
+
+
 @pytest.mark.long
 @requirement("BUD-2", "DUR-1")
 async def test_what_a_killed_worker_had_set_aside_is_settled(tmp_path: Path) -> None:
     async with ModelServer() as model:
         model.hangs()
         model.answers('{"done": true}')
-        settings = Settings(
-            _env_file=None,
-            home=tmp_path,
-            port=free_port(),
-            llm_provider="anthropic",
-            ANTHROPIC_API_KEY=SecretStr("sk-test"),
-            ANTHROPIC_BASE_URL=model.url,
-        )
-        async with Processes.start(settings) as processes, api_of(processes) as api:
+        async with Processes.start(asking(model, tmp_path)) as processes, api_of(processes) as api:
             path = "/api/v1/budgets/tenant/me/day"
             await patiently(api, "PUT", path, json={"cap_usd": "10"})
             execution = await started(api, "Say that you are done.")
@@ -152,15 +156,7 @@ async def test_a_run_that_waits_for_money_outlives_its_worker_and_a_raise_meanwh
 ) -> None:
     async with ModelServer() as model:
         model.answers('{"done": true}')
-        settings = Settings(
-            _env_file=None,
-            home=tmp_path,
-            port=free_port(),
-            llm_provider="anthropic",
-            ANTHROPIC_API_KEY=SecretStr("sk-test"),
-            ANTHROPIC_BASE_URL=model.url,
-        )
-        async with Processes.start(settings) as processes, api_of(processes) as api:
+        async with Processes.start(asking(model, tmp_path)) as processes, api_of(processes) as api:
             limits = {"budget_usd": "0.000001"}
             execution = await started(api, "Say that you are done.", limits=limits)
             waiting = await until(api, execution, {"waiting", *FINAL})

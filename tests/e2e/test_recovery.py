@@ -12,19 +12,17 @@ from dev.platform import Platform as Processes
 from omniforge.settings import Settings
 from tests.support.http_service import CountingHttpService
 from tests.support.ports import free_port
-from tests.support.processes import PATIENCE, api_of, ended, started, steps_of, until_steps
-from tests.support.requirements import requirement
-
-SIX_STEPS = "\n".join(
-    [
-        *(
-            f'{n}. Note: `write_file {{"path": "log.txt", "mode": "append", "content": "{n} "}}`'
-            for n in range(1, 7)
-        ),
-        '7. Read: `read_file {"path": "log.txt"}`',
-        '8. Answer: `{"log": "${steps.7.content}"}`',
-    ]
+from tests.support.processes import (
+    PATIENCE,
+    SIX_STEPS,
+    api_of,
+    assert_each_step_once,
+    ended,
+    started,
+    steps_of,
+    until_steps,
 )
+from tests.support.requirements import requirement
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +44,6 @@ async def processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[P
 async def api(processes: Processes) -> AsyncIterator[httpx2.AsyncClient]:
     async with api_of(processes) as client:
         yield client
-
-
-def assert_each_step_once(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
-    numbers = [step["step"] for step in after]
-    assert numbers == list(range(len(after)))
-    settled = [step for step in before if step["status"] in {"confirmed", "failed"}]
-    assert after[: len(settled)] == settled
 
 
 @requirement("DUR-1")

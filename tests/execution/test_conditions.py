@@ -207,7 +207,9 @@ def test_the_library_is_loaded_by_the_first_expression_and_not_before() -> None:
         "from omniforge.execution.plans.conditions import Facts, holds\n"
         "assert holds('true', Facts(None, {})) and 'cel' in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr.decode()
 
 
 # ---- for every expression ----------------------------------------------------------------------

@@ -265,7 +265,9 @@ SCHEMAS = st.recursive(
 @settings(deadline=None, max_examples=200)
 @given(SCHEMAS, EXPRESSIONS.filter(lambda text: len(text) <= 500))
 def test_any_schema_can_stand_before_any_expression(schema: Any, expression: str) -> None:
-    findings(a_plan(expression), {"find": a_folder("find", schema)})
+    found = findings(a_plan(expression), {"find": a_folder("find", schema)})
+
+    assert all(one.place.startswith("skills[") and one.message for one in found)
 
 
 def test_the_shape_of_a_schema_is_what_it_promises() -> None:

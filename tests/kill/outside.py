@@ -3,16 +3,15 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Self
 
 from omniforge.journal.steps import EffectClass
 from tests.kill.moments import ASKED, Moment
+from tests.support.asgi import Receive, Send, answer_json, body_of
 from tests.support.ports import free_port
 from tests.support.servers import serving
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Reply = tuple[int, Any] | None
 """Status and JSON; None when there is nobody left to answer."""
 
@@ -62,11 +61,11 @@ class OutsideService:
     async def _app(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        asked = json.loads(await _body(receive))
+        asked = json.loads(await body_of(receive))
         answers = {"/gate": self._gate, "/commits": self._commit, "/lookups": self._look_up}
         reply = await answers[scope["path"]](asked, receive)
         if reply is not None:
-            await _answer(send, *reply)
+            await answer_json(send, *reply)
 
     async def _gate(self, asked: dict[str, str], receive: Receive) -> Reply:
         return (200, {}) if await self._passes(asked["name"], receive) else None
@@ -128,19 +127,3 @@ class OutsideService:
     async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
-
-
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        part: bytes = message.get("body", b"")
-        body += part
-        if not message.get("more_body"):
-            return body
-
-
-async def _answer(send: Send, status: int, content: Any) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(content).encode()})

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from omniforge.agents.config import AgentLimits, Patience
+from omniforge.agents.runs import OpenWait
 from omniforge.errors import AlreadyDecided, ApprovalNotFound
 from omniforge.journal.events import DecisionMade
 from omniforge.journal.ports import Decision, Transition, Verdict
 from omniforge.journal.steps import Fence, NodeKey
 from omniforge.store.approvals import Approval, Wanted
-from omniforge.store.waits import OpenWait
 from tests.store.making import USER, Tenant, announcing, waiting
 from tests.support.requirements import requirement
 

@@ -12,6 +12,18 @@ from tests.support.platform import FINAL, skill
 
 PATIENCE = 60.0
 
+SIX_STEPS = "\n".join(
+    [
+        *(
+            f'{n}. Note: `write_file {{"path": "log.txt", "mode": "append", "content": "{n} "}}`'
+            for n in range(1, 7)
+        ),
+        '7. Read: `read_file {"path": "log.txt"}`',
+        '8. Answer: `{"log": "${steps.7.content}"}`',
+    ]
+)
+"""A skill for the offline model that writes a file in six steps and answers with it."""
+
 
 @contextlib.asynccontextmanager
 async def api_of(processes: Processes) -> AsyncIterator[httpx2.AsyncClient]:
@@ -74,3 +86,10 @@ async def until(api: httpx2.AsyncClient, execution: str, statuses: set[str]) -> 
 
 async def ended(api: httpx2.AsyncClient, execution: str) -> dict[str, Any]:
     return await until(api, execution, FINAL)
+
+
+def assert_each_step_once(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    numbers = [step["step"] for step in after]
+    assert numbers == list(range(len(after)))
+    settled = [step for step in before if step["status"] in {"confirmed", "failed"}]
+    assert after[: len(settled)] == settled

@@ -1,5 +1,6 @@
 """What travels through Temporal's history: ids, statuses and sizes; never inputs, outputs or transcripts."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -14,13 +15,20 @@ from omniforge.journal.steps import Wish
 
 
 class AgentRun(BaseModel, frozen=True):
-    """The input of a run's workflow. What the run works on lies in its row."""
+    """The input of a run's workflow. What the run works on lies in its row.
+
+    A schedule starts its runs without an id: theirs is the tail of the workflow's.
+    """
 
     execution_id: str
     tenant_id: str
     agent_id: str
     trigger_type: RunTrigger = RunTrigger.ON_DEMAND
     triggered_by: str
+    trigger_id: str | None = None
+    """The schedule or event trigger that starts it."""
+    fired_at: datetime | None = None
+    """When its schedule started it."""
     parent_id: str | None = None
     generation: int = 0
     """How often the run was taken up again after it had failed."""
@@ -50,12 +58,17 @@ class RecordedEnd(BaseModel, frozen=True):
 
 
 class Beginning(BaseModel, frozen=True):
-    """What `begin` found. In a final status the run has ended before and there is nothing to do."""
+    """What `begin` found. In a final status the run has ended before and there is nothing to do.
+
+    With `refusal` what fired leads to no run; after `later_s` seconds it is to be asked again.
+    """
 
     status: RunStatus
-    agent_name: str
-    skills: tuple[SkillReference, ...]
-    skill_timeout_s: float
+    agent_name: str = ""
+    skills: tuple[SkillReference, ...] = ()
+    skill_timeout_s: float = 0
+    refusal: ErrorInfo | None = None
+    later_s: float = 0
     max_parallel: int = 10
     patience: Patience = Patience()
     recorded_end: RecordedEnd | None = None

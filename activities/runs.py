@@ -27,13 +27,13 @@ from activities.payloads import (
     Wished,
 )
 from omniforge import clock
-from omniforge.agents.runs import ErrorInfo, Fate, Run, RunStatus
+from omniforge.agents.runs import ErrorInfo, Fate, Run, RunStatus, RunTrigger
 from omniforge.journal.ports import Verdict
 from omniforge.journal.steps import NodeKey
 
 if TYPE_CHECKING:
     from omniforge.agents.config import SkillReference
-    from omniforge.store.briefs import Begun
+    from omniforge.store.briefs import Begun, Entry
     from omniforge.store.store import Repositories, Store
 
 
@@ -44,37 +44,21 @@ class RunActivities:
     @activity.defn
     async def begin(self, job: AgentRun) -> Beginning:
         """Mark the run running and pin its version, or queue it until there is room for it."""
-        run = Run(
-            id=job.execution_id,
-            agent_id=job.agent_id,
-            tenant_id=job.tenant_id,
-            status=RunStatus.PENDING,
-            trigger_type=job.trigger_type,
-            triggered_by=job.triggered_by,
-            parent_id=job.parent_id,
-            created_at=clock.now(),
-        )
 
-        def begin(db: "Repositories") -> "Begun":
-            if job.parent_id is None:
-                return db.runs.begin(run)
-            order = db.children.order(job.parent_id, run.id)
-            return db.runs.begin(run.model_copy(update={"input_data": order.input_data}))
+        def begin(db: "Repositories") -> Beginning:
+            run = _run_of(job)
+            if job.parent_id is not None:
+                order = db.children.order(job.parent_id, run.id)
+                run = run.model_copy(update={"input_data": order.input_data})
+            elif job.trigger_id is not None and not db.runs.is_known(run.id):
+                entry = _entry(db, run, job)
+                if entry.run is None:
+                    return _no_run(entry)
+                run = entry.run
+            return _beginning(db.runs.begin(run))
 
         with temporal_failures():
-            begun = await self._store.for_tenant(job.tenant_id).write(begin)
-        return Beginning(
-            status=begun.status,
-            agent_name=begun.agent_name,
-            skills=tuple(_without_config(skill.reference) for skill in begun.version.steps),
-            skill_timeout_s=begun.version.limits.skill_timeout_s,
-            max_parallel=begun.version.limits.max_parallel,
-            patience=begun.version.limits.patience,
-            recorded_end=_recorded_end(begun),
-            ends=dict(begun.ends),
-            items=dict(begun.items),
-            wish=begun.wish,
-        )
+            return await self._store.for_tenant(job.tenant_id).write(begin)
 
     @activity.defn
     async def fate(self, job: NodeRef) -> Fate:
@@ -208,6 +192,48 @@ class RunActivities:
 
         with temporal_failures():
             return await self._store.for_tenant(job.tenant_id).write(finish)
+
+
+def _run_of(job: AgentRun) -> Run:
+    """The row of a run that has none yet."""
+    return Run(
+        id=job.execution_id,
+        agent_id=job.agent_id,
+        tenant_id=job.tenant_id,
+        status=RunStatus.PENDING,
+        trigger_type=job.trigger_type,
+        trigger_id=job.trigger_id,
+        triggered_by=job.triggered_by,
+        parent_id=job.parent_id,
+        created_at=clock.now(),
+    )
+
+
+def _entry(db: "Repositories", run: Run, job: AgentRun) -> "Entry":
+    """What becomes of something that fired and has no run yet."""
+    if job.trigger_type is RunTrigger.SCHEDULED:
+        return db.fires.enter(run, job.fired_at or run.created_at)
+    return db.deliveries.enter(run)
+
+
+def _no_run(entry: "Entry") -> Beginning:
+    status = RunStatus.PENDING if entry.refusal is None else RunStatus.CANCELLED
+    return Beginning(status=status, refusal=entry.refusal, later_s=entry.later_s)
+
+
+def _beginning(begun: "Begun") -> Beginning:
+    return Beginning(
+        status=begun.status,
+        agent_name=begun.agent_name,
+        skills=tuple(_without_config(skill.reference) for skill in begun.version.steps),
+        skill_timeout_s=begun.version.limits.skill_timeout_s,
+        max_parallel=begun.version.limits.max_parallel,
+        patience=begun.version.limits.patience,
+        recorded_end=_recorded_end(begun),
+        ends=dict(begun.ends),
+        items=dict(begun.items),
+        wish=begun.wish,
+    )
 
 
 def _again(child: Child, earlier: Run) -> Child:

@@ -171,6 +171,7 @@ class Launch:
             agent_id=run.agent_id,
             trigger_type=run.trigger_type,
             triggered_by=run.triggered_by,
+            trigger_id=run.trigger_id,
             generation=run.generation,
         )
         reuse = WorkflowIDReusePolicy.REJECT_DUPLICATE

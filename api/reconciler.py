@@ -88,7 +88,12 @@ class Reconciler:
     async def _admit(self, tenant_id: str) -> int:
         """Fill the free places of a tenant. There are some if the platform's cap is another one now."""
         mine = self._store.for_tenant(tenant_id)
-        admitted = await mine.write(lambda db: db.admission.admit())
+
+        def admit(db: Repositories) -> list[str]:
+            db.overlap.let_all_in()
+            return db.admission.admit()
+
+        admitted = await mine.write(admit)
         await self._launch.admit(tenant_id, admitted)
         return len(admitted)
 

@@ -50,7 +50,7 @@ class AgentRunWorkflow:
 
     @workflow.init
     def __init__(self, job: AgentRun) -> None:
-        self._job = job
+        self._job = job = job if job.execution_id else _fired(job)
         self._books = Bookkeeping(job)
         self._waits = Waits(self._books, self._admit)
         self._children = Children(job, self._books)
@@ -66,7 +66,9 @@ class AgentRunWorkflow:
         try:
             beginning = await self._begun()
             if beginning.status.is_final:
-                return await self._left(RunOutcome(status=beginning.status))
+                return await self._left(
+                    RunOutcome(status=beginning.status, error=beginning.refusal)
+                )
             await self._walk(beginning)
         except SkillEnded as ended:
             return await self._finish(ended.status, ended.error)
@@ -75,13 +77,20 @@ class AgentRunWorkflow:
         return await self._finish(RunStatus.COMPLETED)
 
     async def _begun(self) -> Beginning:
-        """Begin, which may have to wait for other runs of the same tenant to make room."""
-        while (beginning := await self._books.begin()).status is RunStatus.QUEUED:
-            workflow.set_current_details("Queued behind other runs of its workspace.")
+        """Begin, which may have to wait for other runs to make room, or for events to cease."""
+        while not _has_begun(beginning := await self._books.begin()):
             self._is_queued = True
+            if beginning.later_s:
+                workflow.set_current_details("Waits until no more events come.")
+                await workflow.sleep(beginning.later_s)
+                continue
+            workflow.set_current_details("Queued behind other runs.")
             await workflow.wait_condition(lambda: self._is_admitted)
             self._is_admitted = False
         self._is_queued = False
+        if beginning.refusal is not None:
+            workflow.set_current_details(beginning.refusal.message)
+            workflow.upsert_search_attributes([OF_STATUS.value_set("skipped")])
         return beginning
 
     async def _walk(self, beginning: Beginning) -> None:
@@ -226,6 +235,17 @@ class AgentRunWorkflow:
                 await queued.signal(ADMIT)
             except FailureError:
                 workflow.logger.warning("not_admitted", extra={"execution_id": execution_id})
+
+
+def _fired(job: AgentRun) -> AgentRun:
+    """A run that a schedule starts: the server has made its id of the schedule's and the time."""
+    info = workflow.info()
+    execution_id = info.workflow_id.rpartition("/")[2]
+    return job.model_copy(update={"execution_id": execution_id, "fired_at": info.start_time})
+
+
+def _has_begun(beginning: Beginning) -> bool:
+    return beginning.status is not RunStatus.QUEUED and not beginning.later_s
 
 
 def _ended() -> ApplicationError:

@@ -138,6 +138,10 @@ class Run(BaseModel):
     """What people ask of it, that it does before its next step: to pause, or to stop."""
     priority: RunPriority = RunPriority.NORMAL
     trigger_type: RunTrigger
+    trigger_id: str | None = None
+    """The schedule or event trigger that started it."""
+    scheduled_at: AwareDatetime | None = None
+    """The time that its schedule names."""
     triggered_by: str
     parent_id: str | None = None
     """The run of which a skill started this one."""

@@ -113,6 +113,10 @@ class Run(BaseModel, frozen=True):
     queue_position: int | None = None
     """Of a queued run; 1 is the next to begin."""
     trigger_type: RunTrigger
+    trigger_id: str | None = None
+    """The schedule or event trigger that started it."""
+    scheduled_at: AwareDatetime | None = None
+    """The time that its schedule names."""
     triggered_by: str
     parent_id: str | None
     mode: RunMode

@@ -232,6 +232,14 @@ class RunControlled(BaseModel, frozen=True):
     note: str = ""
 
 
+class FireSkipped(BaseModel, frozen=True):
+    """The run's schedule was due again before the run had ended, and the schedule lets none overlap."""
+
+    type: Literal["fire_skipped"] = "fire_skipped"
+    schedule_id: str
+    scheduled_at: AwareDatetime
+
+
 class BudgetWarning(BaseModel, frozen=True):
     """Money is short, as a program is told that cannot be asked.
 
@@ -301,6 +309,7 @@ EventBody = Annotated[
     | ApprovalReminded
     | ApprovalEscalated
     | RunControlled
+    | FireSkipped
     | RunRetried
     | Steered
     | BudgetWarning

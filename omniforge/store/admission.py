@@ -16,6 +16,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     String,
+    and_,
     bindparam,
     func,
     or_,
@@ -38,6 +39,9 @@ from omniforge.store.tables import agent_executions, tenants
 TO_BE_TOLD = "admission"
 """What a run waits for that has a place and has not begun."""
 
+EARLIER_RUN = "earlier_run"
+"""What a run waits for that must not overlap with another one of its schedule."""
+
 _runs = agent_executions.c
 _IN_ORDER = (_runs.priority, _runs.created_at, _runs.id)
 
@@ -49,7 +53,7 @@ _HOLDS_A_PLACE = (
     or_(_runs.status == RunStatus.RUNNING, _runs.waiting_for == "child"),
     _runs.parent_id.is_(None),
 )
-_IS_QUEUED = _runs.status == RunStatus.QUEUED
+_IS_QUEUED = and_(_runs.status == RunStatus.QUEUED, _runs.waiting_for.is_(None))
 _COUNT = select(func.count()).select_from(agent_executions).where(*_UNFINISHED)
 _TAKEN, _LENGTH = _COUNT.where(*_HOLDS_A_PLACE), _COUNT.where(_IS_QUEUED)
 _UP_TO = tuple_(

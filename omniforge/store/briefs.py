@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from omniforge.agents.plan import NodeEnd, Plan
-from omniforge.agents.runs import Run, RunStatus
+from omniforge.agents.runs import ErrorInfo, Run, RunStatus
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 from omniforge.execution.work import Script
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.steps import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a fire or a delivery leads to: a run, or none and why, or neither for `later_s` seconds."""
+
+    run: Run | None = None
+    refusal: ErrorInfo | None = None
+    later_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)

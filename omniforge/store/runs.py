@@ -15,6 +15,7 @@ from omniforge.agents.runs import (
     ErrorInfo,
     Run,
     RunStatus,
+    RunTrigger,
     SkillResult,
     TokenUsage,
 )
@@ -24,10 +25,11 @@ from omniforge.errors import RunFinished as RunHasEnded
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.events import Event, EventBody, NewEvent, RunFinished, RunStarted
 from omniforge.journal.steps import Json, NodeKey, Origin, Step
-from omniforge.store.admission import TO_BE_TOLD, AdmissionRepository
+from omniforge.store.admission import EARLIER_RUN, TO_BE_TOLD, AdmissionRepository
 from omniforge.store.agents import AgentRepository
 from omniforge.store.briefs import Begun, NodeBrief
 from omniforge.store.course import Course
+from omniforge.store.overlap import OverlapRepository
 from omniforge.store.records import run_of, step_of
 from omniforge.store.repository import Repository
 from omniforge.store.reservations import is_capped
@@ -68,6 +70,7 @@ class RunRepository(Repository):
     ) -> None:
         super().__init__(connection, tenant_id)
         self._admission = admission or AdmissionRepository(connection, tenant_id)
+        self._overlap = OverlapRepository(connection, tenant_id, self._admission)
 
     def add(self, run: Run, files: Manifest, once: IdempotencyKey | None) -> tuple[Run, bool]:
         """Write a pending run; True when it is new.
@@ -105,6 +108,9 @@ class RunRepository(Repository):
         """
         return run_of(self._row(run_id))
 
+    def is_known(self, run_id: str) -> bool:
+        return self._find(run_id) is not None
+
     def page(
         self, limit: int, cursor: str | None, agent_id: str | None, status: RunStatus | None
     ) -> Page[Run]:
@@ -129,6 +135,8 @@ class RunRepository(Repository):
         agents = AgentRepository(self._connection, self._tenant_id)
         name, newest = agents.name_and_version(row["agent_id"])
         version = _on_terms(agents.version(row["agent_id"], row["agent_version"] or newest), row)
+        if row["waiting_for"] == EARLIER_RUN:
+            return Begun(RunStatus.QUEUED, name, version)
         is_new = row["started_at"] is None or RunStatus(row["status"]) in _NOT_BEGUN
         if is_new and self._admission.is_capped(row):
             self._admission.enter(row, version)
@@ -145,11 +153,12 @@ class RunRepository(Repository):
 
         Who waits for people or money gives its place to the next, and goes on without a new one.
         """
-        is_leaving = waiting_for not in {None, "child"} and self._admission.lock_if_capped()
+        is_leaving = waiting_for not in {None, "child"}
+        schedule_id = self._schedule_of(run_id) if is_leaving else None
+        is_leaving = is_leaving and self._admission.lock_if_capped()
         status = RunStatus.WAITING if waiting_for else RunStatus.RUNNING
         self._set(run_id, status=status, waiting_for=waiting_for)
-        if is_leaving:
-            self._admission.admit()
+        self._make_room(schedule_id, is_leaving)
 
     def brief(self, run_id: str, node: str) -> NodeBrief:
         """What a skill starts from: the run's input or what was handed on, and the files so far.
@@ -189,8 +198,10 @@ class RunRepository(Repository):
         Result, usage and cost are put together from what its skills recorded.
         """
         row = self._row(run_id)
+        schedule_id = self._schedule_of(run_id) if row["trigger_id"] else None
         if is_capped := self._admission.is_capped(row):
             self._admission.lock()
+        if is_capped or schedule_id is not None:
             row = self._row(run_id)
         if RunStatus(row["status"]).is_final or generation not in {None, row["generation"]}:
             return run_of(row)
@@ -217,8 +228,7 @@ class RunRepository(Repository):
             open_stream(self._connection, run_id, self._payer(row), None, at)
         told = RunFinished(status=status, result=result, error=error, cost_usd=cost)
         self._tell(run_id, told, row["generation"])
-        if is_capped:
-            self._admission.admit()
+        self._make_room(schedule_id, is_capped)
         return run_of({**row, **ended})
 
     def steps(self, run_id: str) -> list[tuple[str, Step]]:
@@ -277,6 +287,23 @@ class RunRepository(Repository):
         return self._connection.execute(select(func.count()).where(*of_node)).scalar_one()
 
     # ---- inside ------------------------------------------------------------------------------
+
+    def _schedule_of(self, run_id: str) -> str | None:
+        """The schedule of a run, locked, because the end of one run may be the beginning of another."""
+        query = select(agent_executions.c.trigger_id).where(
+            agent_executions.c.id == run_id,
+            agent_executions.c.tenant_id == self._tenant_id,
+            agent_executions.c.trigger_type == RunTrigger.SCHEDULED,
+        )
+        schedule_id: str | None = self._connection.execute(query).scalar()
+        if schedule_id is not None:
+            self._overlap.lock(schedule_id)
+        return schedule_id
+
+    def _make_room(self, schedule_id: str | None, is_capped: bool) -> None:
+        is_let_in = schedule_id is not None and self._overlap.let_in(schedule_id)
+        if is_let_in or is_capped:
+            self._admission.admit()
 
     def _query(self, *conditions: ColumnElement[bool]) -> Any:
         mine = agent_executions.c.tenant_id == self._tenant_id

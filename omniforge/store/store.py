@@ -26,10 +26,12 @@ from omniforge.store.budgets import BudgetRepository
 from omniforge.store.children import ChildRepository
 from omniforge.store.control import ControlRepository
 from omniforge.store.database import Database, open_database
+from omniforge.store.fires import FireRepository
 from omniforge.store.history import HistoryRepository
 from omniforge.store.journal import SqlJournalStore
 from omniforge.store.mcp_servers import McpServerRepository
 from omniforge.store.nodes import NodeRepository
+from omniforge.store.overlap import OverlapRepository
 from omniforge.store.recordings import RecordingRepository
 from omniforge.store.retries import RetryRepository
 from omniforge.store.runs import RunRepository
@@ -57,6 +59,14 @@ class Repositories:
     @cached_property
     def admission(self) -> AdmissionRepository:
         return AdmissionRepository(self._connection, self._tenant_id, self._platform_cap)
+
+    @cached_property
+    def overlap(self) -> OverlapRepository:
+        return OverlapRepository(self._connection, self._tenant_id, self.admission)
+
+    @cached_property
+    def fires(self) -> FireRepository:
+        return FireRepository(self._connection, self._tenant_id, self.overlap)
 
     @cached_property
     def nodes(self) -> NodeRepository:

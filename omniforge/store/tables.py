@@ -126,6 +126,9 @@ agent_executions = Table(
     Column("agent_version", Integer),
     Column("triggered_by", String(64), nullable=False),
     Column("trigger_type", String(32), nullable=False),
+    # The schedule or trigger that started it, and the time its schedule names.
+    Column("trigger_id", String(64)),
+    Column("scheduled_at", Timestamp),
     Column("parent_id", String(128), index=True),
     Column("mode", String(16), nullable=False),
     Column("source_id", String(128)),
@@ -160,6 +163,14 @@ Index(
     agent_executions.c.status,
     agent_executions.c.priority,
     agent_executions.c.created_at,
+    sqlite_where=agent_executions.c.completed_at.is_(None),
+    postgresql_where=agent_executions.c.completed_at.is_(None),
+)
+
+# The runs of a schedule that have not ended, which its next fire may have to wait for.
+Index(
+    "ix_agent_executions_trigger_id",
+    agent_executions.c.trigger_id,
     sqlite_where=agent_executions.c.completed_at.is_(None),
     postgresql_where=agent_executions.c.completed_at.is_(None),
 )
@@ -348,4 +359,100 @@ mcp_servers = Table(
     Column("created_at", Timestamp, nullable=False),
     UniqueConstraint("tenant_id", "name"),
     Index("ix_mcp_servers_tenant_id_created_at", "tenant_id", "created_at"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("agent_id", ForeignKey("agent_configs.id"), nullable=False, index=True),
+    Column("name", String(255), nullable=False),
+    Column("cron_expression", String(100), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("overlap", String(16), nullable=False),
+    Column("overlap_waiting", Boolean, nullable=False),
+    Column("catchup_window_s", Integer, nullable=False),
+    Column("jitter_s", Integer, nullable=False),
+    Column("starts_at", Timestamp),
+    Column("ends_at", Timestamp),
+    Column("input_data", Document, nullable=False),
+    Column("skip_at", Timestamp),
+    # The wish and what Temporal has of it: while they differ, it is to be told.
+    Column("revision", Integer, nullable=False),
+    Column("projected", Integer, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    # A row that is gone stays until Temporal has forgotten it, too.
+    Column("removed_at", Timestamp),
+    Index("ix_schedules_tenant_id_created_at", "tenant_id", "created_at"),
+)
+Index(
+    "ix_schedules_to_project",
+    schedules.c.id,
+    sqlite_where=schedules.c.projected != schedules.c.revision,
+    postgresql_where=schedules.c.projected != schedules.c.revision,
+)
+
+fires = Table(
+    "fires",
+    metadata,
+    Column("schedule_id", String(40), primary_key=True),
+    # Unique in its schedule: the time it was due, or `now-` and the run's id.
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("scheduled_at", Timestamp, nullable=False),
+    Column("due_at", Timestamp),
+    Column("created_at", Timestamp, nullable=False),  # when it fired
+    Column("kind", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("execution_id", String(128)),
+    Column("blocked_by", String(128)),
+    Index("ix_fires_schedule_id_created_at", "schedule_id", "created_at"),
+)
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("agent_id", ForeignKey("agent_configs.id"), nullable=False, index=True),
+    Column("provider", String(32), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("filter", Text),
+    Column("mapping", Document),
+    Column("max_per_minute", Integer, nullable=False),
+    Column("debounce_s", Float, nullable=False),
+    # Encrypted, newest first; one that was replaced has a time at which it stops being taken.
+    Column("secrets", Document, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Index("ix_triggers_tenant_id_created_at", "tenant_id", "created_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("trigger_id", ForeignKey("triggers.id"), nullable=False),
+    Column("delivery_id", String(255), nullable=False),
+    Column("event_type", String(255), nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("occurred_at", Timestamp),
+    Column("created_at", Timestamp, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("message", Text, nullable=False),
+    Column("execution_id", String(128), index=True),
+    Column("attempt", Integer, nullable=False),
+    UniqueConstraint("trigger_id", "delivery_id"),
+    Index("ix_deliveries_trigger_id_created_at", "trigger_id", "created_at"),
+    Index("ix_deliveries_tenant_id_created_at", "tenant_id", "created_at"),
 )

@@ -15,8 +15,11 @@ MAX_MESSAGE = 1_000
 
 
 @contextlib.contextmanager
-def temporal_failures() -> Iterator[None]:
-    """Inside, our errors leave as typed failures: a part that is down is retried, the rest is final."""
+def temporal_failures(*retried: type[OmniForgeError]) -> Iterator[None]:
+    """Inside, our errors leave as typed failures: a part that is down is retried, the rest is final.
+
+    What is `retried` besides can be mended by asking once more.
+    """
     try:
         yield
     except OmniForgeError as error:
@@ -24,5 +27,5 @@ def temporal_failures() -> Iterator[None]:
         raise ApplicationError(
             error.message[:MAX_MESSAGE],
             type=error.code,
-            non_retryable=not isinstance(error, Unavailable),
+            non_retryable=not isinstance(error, (Unavailable, *retried)),
         ) from error

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from omniforge.agents.config import Patience, SkillReference
 from omniforge.agents.plan import NodeEnd
 from omniforge.agents.runs import ErrorInfo, RunStatus, RunTrigger
+from omniforge.integrations.oauth.connection import ConnectionStatus
 from omniforge.journal.events import WaitKind
 from omniforge.journal.ports import Decision
 from omniforge.journal.steps import Wish
@@ -211,3 +212,27 @@ class RunOutcome(BaseModel, frozen=True):
     cost_usd: str = "0"
     admitted: tuple[str, ...] = ()
     """Runs that were queued behind this one and may begin."""
+
+
+class ConnectionRef(BaseModel, frozen=True):
+    """The input of a connection's workflow. Its tokens lie encrypted in its row."""
+
+    tenant_id: str
+    connection_id: str
+
+
+class ConnectionState(BaseModel, frozen=True):
+    """Where a connection's tokens stand. `version` counts its pairs of tokens."""
+
+    version: int
+    status: ConnectionStatus
+    expires_at: datetime | None = None
+    is_refreshed: bool = False
+    """Whether its service gives it new tokens for old ones."""
+
+
+class Freshen(BaseModel, frozen=True):
+    """A newer pair than version `known` is needed."""
+
+    connection: ConnectionRef
+    known: int

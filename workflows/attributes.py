@@ -8,6 +8,12 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 AGENT_RUN = "AgentRun"
 """The workflow's type: what a run is called in Temporal."""
 
+CONNECTION = "Connection"
+"""The workflow's type that keeps a connection's tokens fresh."""
+
+FRESHEN, DISCONNECT, LOOK_AGAIN = "freshen", "disconnect", "look_again"
+"""What a connection can be told: by update, and by signal when it was connected anew."""
+
 DECIDE, WISH, STEER, RAISE_BUDGET = "decide", "wish", "steer", "raise_budget"
 ADMIT, FOLLOW, LOOK_FOR_MONEY = "admit", "follow", "look_for_money"
 """What a run can be told: by update, and by signal."""
@@ -24,6 +30,10 @@ def run_workflow_id(tenant_id: str, execution_id: str) -> str:
     return f"run/{tenant_id}/{execution_id}"
 
 
+def connection_workflow_id(tenant_id: str, connection_id: str) -> str:
+    return f"connection/{tenant_id}/{connection_id}"
+
+
 def run_attributes(tenant_id: str, agent_id: str) -> TypedSearchAttributes:
     """What operators filter runs by in the Web UI. Not encrypted, so no personal data."""
     return TypedSearchAttributes(
@@ -31,5 +41,14 @@ def run_attributes(tenant_id: str, agent_id: str) -> TypedSearchAttributes:
             SearchAttributePair(OF_TENANT, tenant_id),
             SearchAttributePair(OF_AGENT, agent_id),
             SearchAttributePair(OF_KIND, "run"),
+        ]
+    )
+
+
+def connection_attributes(tenant_id: str) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(OF_TENANT, tenant_id),
+            SearchAttributePair(OF_KIND, "connection"),
         ]
     )

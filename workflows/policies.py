@@ -21,15 +21,25 @@ SEGMENT_RETRY = RetryPolicy(
 )
 
 
-class LocalOptions(TypedDict):
+class Options(TypedDict):
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
 
 
 # Short database work. It is retried until the database is back: an accepted run must get its end.
-BOOKKEEPING = LocalOptions(
+BOOKKEEPING = Options(
     start_to_close_timeout=timedelta(seconds=20),
     retry_policy=RetryPolicy(
         initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)
+    ),
+)
+
+# The token endpoint is given 15 seconds; whoever died while asking has been answered by then.
+REFRESH = Options(
+    start_to_close_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        maximum_interval=timedelta(seconds=10),
+        maximum_attempts=4,
     ),
 )

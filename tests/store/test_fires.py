@@ -232,9 +232,13 @@ async def test_a_held_run_nobody_let_in_is_found(tenant: Tenant) -> None:
 async def test_a_time_is_skipped_for_a_reason_that_its_history_tells(tenant: Tenant) -> None:
     hourly = await Clockwork.new(tenant, overlap=Overlap.ALLOW)
     seen: list[RunStatus | SkipReason] = []
-    for hour, change in enumerate(
-        ({"skip_at": at(0)}, {"enabled": False}, {"enabled": True}, {"removed_at": NOON})
-    ):
+    changes: list[dict[str, Any]] = [
+        {"skip_at": at(0)},
+        {"enabled": False},
+        {"enabled": True},
+        {"removed_at": NOON},
+    ]
+    for hour, change in enumerate(changes):
         await hourly.set(**change)
         seen.append(await hourly.fires(hour))
 

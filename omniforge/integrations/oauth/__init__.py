@@ -1,0 +1,1 @@
+"""How an account of an outside service is connected, and how its tokens are kept fresh."""

@@ -55,13 +55,15 @@ class DeadReason(StrEnum):
     MAPPING_FAILED = "mapping_failed"
     RATE_CAPPED = "rate_capped"
     TRIGGER_PAUSED = "trigger_paused"
+    TRIGGER_REMOVED = "trigger_removed"
     AGENT_NOT_ACTIVE = "agent_not_active"
 
 
 class Delivery(BaseModel, frozen=True):
     """One event as its sender delivered it; `delivery_id` is the sender's, unique in its trigger.
 
-    `execution_id` is minted when it is accepted, so a repeat of whatever failed leads to the same run.
+    `execution_id` is minted when it is accepted, so a repeat of whatever failed leads to the same run;
+    that one is there where the status is run or merged.
     `attempt` counts how often people had it delivered again.
     """
 

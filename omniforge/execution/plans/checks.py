@@ -1,15 +1,17 @@
 """What is certain to go wrong in a plan, said when it is saved instead of when it runs."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from omniforge.agents.config import SkillReference
 from omniforge.agents.plan import Plan
 from omniforge.errors import ConditionFailed, PlanInvalid
-from omniforge.execution.plans.conditions import Facts, compiled, value
+from omniforge.execution.plans.conditions import compiled, evaluated
 from omniforge.execution.plans.shapes import (
     ANY,
+    BOOL,
     INT,
     STRING,
     Shape,
@@ -24,12 +26,12 @@ from omniforge.skills.document import Skill
 from omniforge.skills.fields import OUTPUT_SCHEMA
 
 _PARTS = ("output", "status", "error")
-_NEEDED = {"when": ("bool", "true or false"), "for_each": ("list", "a list")}
+_NEEDED = {"when": BOOL, "for_each": list_of(ANY)}
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """One thing wrong with a plan. `place` is where in the agent: `skills[2].when`."""
+    """One thing wrong with an expression or a plan. `place` is where in the agent: `skills[2].when`."""
 
     place: str
     message: str
@@ -67,6 +69,56 @@ def findings(
     return tuple(found)
 
 
+def problems(
+    source: str,
+    names: Mapping[str, Shape],
+    problem_of: Callable[[Path], str],
+    needed: Shape | None = None,
+    unless: str = "",
+) -> Iterable[str]:
+    """What is wrong with one expression. Types are looked at when all it names is there.
+
+    `problem_of` says what is wrong with a path, empty if nothing is. `unless` is what follows from an
+    answer that is always no, or always an empty list.
+    """
+    try:
+        compiled(source)
+    except ConditionFailed as refusal:
+        return (refusal.why,)
+    expression = parse(source)
+    read = tuple(paths(expression))
+    found = [problem for path in read if (problem := problem_of(path))]
+    found = found or list(_of_types(expression, names, needed))
+    if not read and not found:
+        found = list(_of_constant(source, needed, unless))
+    return dict.fromkeys(found)
+
+
+def _of_types(
+    expression: Expression, names: Mapping[str, Shape], needed: Shape | None
+) -> Iterator[str]:
+    shapes = Shapes(names)
+    result = shapes.of(expression)
+    yield from shapes.problems
+    if needed and result.kind not in (needed.kind, "any"):
+        yield f"It gives {result}; {needed} is needed."
+    elif not needed and result.kind in ("timestamp", "duration"):
+        yield f"It gives {result}, which JSON does not know; string(...) makes text of it."
+
+
+def _of_constant(source: str, needed: Shape | None, unless: str) -> Iterator[str]:
+    """What becomes of an expression that reads nothing, so that it is the same each time."""
+    try:
+        result = evaluated(source, {})
+    except ConditionFailed as problem:
+        yield problem.why
+        return
+    if needed is BOOL and result is False:
+        yield f"It is never true, so {unless}."
+    elif needed and result == []:
+        yield f"It is always empty, so {unless}."
+
+
 @dataclass(frozen=True, slots=True)
 class _SkillCheck:
     plan: Plan
@@ -83,20 +135,10 @@ class _SkillCheck:
                     yield PlanFinding(f".{part}", message)
         yield from self._of_arguments()
 
-    def _of(self, part: str, source: str) -> Iterator[str]:
-        """What is wrong with one expression. Types are looked at when all it names is there."""
-        try:
-            compiled(source)
-        except ConditionFailed as refusal:
-            yield refusal.why
-            return
-        expression = parse(source)
-        read = tuple(paths(expression))
-        problems = [problem for path in read if (problem := self._problem_of(part, path))]
-        problems = problems or list(self._of_types(part, expression))
-        if not read and not problems:
-            problems = list(self._of_constant(part, source))
-        yield from dict.fromkeys(problems)
+    def _of(self, part: str, source: str) -> Iterable[str]:
+        unless = f"{self.skill.id!r} could not be reached"
+        problem_of = partial(self._problem_of, part)
+        return problems(source, self._names(), problem_of, _NEEDED.get(part), unless)
 
     def _problem_of(self, part: str, path: Path) -> str:
         """What is wrong with a path; empty when what it names is there."""
@@ -130,16 +172,6 @@ class _SkillCheck:
             return f"A step has {', '.join(_PARTS)}, but no {part!r}."
         return ""
 
-    def _of_types(self, part: str, expression: Expression) -> Iterator[str]:
-        shapes = Shapes(self._names())
-        result = shapes.of(expression)
-        yield from shapes.problems
-        kind, needed = _NEEDED.get(part, ("", ""))
-        if kind and result.kind not in (kind, "any"):
-            yield f"It gives {result}; {needed} is needed."
-        elif not kind and result.kind in ("timestamp", "duration"):
-            yield f"It gives {result}, which JSON does not know; string(...) makes text of it."
-
     def _names(self) -> dict[str, Shape]:
         steps = {
             name: object_of({"output": self.outputs[name], "status": STRING, "error": ANY})
@@ -153,18 +185,6 @@ class _SkillCheck:
         except ValueError:  # told where it stands
             items = ANY
         return {**names, "item": items.each or ANY, "index": INT}
-
-    def _of_constant(self, part: str, source: str) -> Iterator[str]:
-        """What becomes of an expression that reads nothing, so that it is the same in every run."""
-        try:
-            result = value(source, Facts(None, {}))
-        except ConditionFailed as problem:
-            yield problem.why
-            return
-        if part == "when" and result is False:
-            yield f"It is never true, so {self.skill.id!r} could not be reached."
-        elif part == "for_each" and result == []:
-            yield f"It is always empty, so {self.skill.id!r} could not be reached."
 
     def _of_arguments(self) -> Iterator[PlanFinding]:
         """Arguments that a skill declares, and that are in nothing that it is given."""

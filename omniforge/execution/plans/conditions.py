@@ -51,7 +51,15 @@ def holds(expression: str, facts: Facts) -> bool:
     Raises:
         ConditionFailed: It cannot be evaluated, or gives neither true nor false.
     """
-    result = value(expression, facts)
+    return truth(expression, value(expression, facts))
+
+
+def truth(expression: str, result: Json) -> bool:
+    """What an expression gave, as an answer to a question.
+
+    Raises:
+        ConditionFailed: It is neither true nor false.
+    """
     if not isinstance(result, bool):
         raise _failed(expression, f"It gives {kind_of(result)}; true or false is needed.")
     return result
@@ -79,15 +87,21 @@ def value(expression: str, facts: Facts) -> Json:
     Raises:
         ConditionFailed: It cannot be evaluated, would cost too much, or gives something that is no JSON.
     """
+    return evaluated(expression, _document(facts))
+
+
+def evaluated(expression: str, roots: Mapping[str, Json], max_cost: int = cost.MAX_COST) -> Json:
+    """What an expression gives over any names.
+
+    Raises:
+        ConditionFailed: It cannot be evaluated, would cost too much, or gives something that is no JSON.
+    """
     program, read = compiled(expression)
-    document = _document(facts)
     context = {
-        name: _picked(branch, document[name])
-        for name, branch in _tree(read).items()
-        if name in document
+        name: _picked(branch, roots[name]) for name, branch in _tree(read).items() if name in roots
     }
     try:
-        cost.refuse_above_limit(parse(expression), context)
+        cost.refuse_above_limit(parse(expression), context, max_cost)
     except cost.TooDear as problem:
         raise _failed(expression, str(problem)) from None
     try:

@@ -56,19 +56,21 @@ Names = Mapping[str, Bound | Sequence[Json]]
 """What the names of macros stand for: any of some values, or something of that weight."""
 
 
-def refuse_above_limit(expression: Expression, context: Mapping[str, Json]) -> None:
+def refuse_above_limit(
+    expression: Expression, context: Mapping[str, Json], limit: int = MAX_COST
+) -> None:
     """
     Raises:
-        TooDear: The evaluation could take longer than about a second.
+        TooDear: The evaluation could cost more than the limit, which is about a second.
     """
     if weight(dict(context)) > MAX_READ:
         raise TooDear(
             "It reads more data than an expression may. Read single fields, or let a skill do it."
         )
-    if bound(expression, context, {}).cost > MAX_COST:
+    if bound(expression, context, {}).cost > limit:
         raise TooDear(
-            "It would go over too much data, so it is not evaluated. Let the skill before it give a"
-            " shorter list, or do this part."
+            "It would go over too much data, so it is not evaluated. Give it a shorter list, or let a"
+            " skill do this part."
         )
 
 

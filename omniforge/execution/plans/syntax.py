@@ -136,7 +136,7 @@ class _Parser:
     def _macro(self, kind: str, over: Expression) -> Expression:
         if self._macros == MAX_MACRO_DEPTH:
             raise SyntaxProblem(
-                f"It has .{kind}() inside of another one. Let a skill before it do that part."
+                f"It has .{kind}() inside of another one. Let a skill do that part."
             )
         self._macros += 1
         arguments = self._until(")")

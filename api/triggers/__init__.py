@@ -1,0 +1,1 @@
+"""What stands between schedules and events on one side and runs on the other."""

@@ -1,0 +1,1 @@
+"""Deliveries of outside services: who sent one, which one it is, and what it says."""

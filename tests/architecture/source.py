@@ -35,11 +35,11 @@ class Module:
 
 
 def modules(*folders: str) -> Iterator[Module]:
-    """Every module below these folders, but for migrations: those are generated."""
+    """Every module below these folders, but for generated migrations and what npm has installed."""
     for folder in folders:
         for file in sorted((ROOT / folder).rglob("*.py")):
             path = file.relative_to(ROOT).as_posix()
-            if "/migrations/versions/" not in path:
+            if "/migrations/versions/" not in path and "/node_modules/" not in path:
                 yield Module(path, file.read_text())
 
 

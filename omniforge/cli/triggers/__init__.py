@@ -1,0 +1,1 @@
+"""What starts runs beside people: schedules and events."""

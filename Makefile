@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CODE := omniforge activities workflows api worker dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-long coverage test-pg check format lint types layers unused docs-check bench kill-matrix chaos openapi lock migration wheel clean setup-system sandbox-suite
+.PHONY: help setup demo up test test-long coverage test-pg check format lint types layers unused docs-check bench kill-matrix chaos refresh-faults openapi lock migration wheel clean setup-system sandbox-suite
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-11s %s\n", $$1, $$2}'
@@ -75,8 +75,14 @@ kill-matrix: $(STAMP) ## Interrupt 1,000 steps with kill -9 at every moment of a
 chaos: $(STAMP) ## Kill and lock under 500 runs of a mixed suite (under 20 minutes; RUNS=100 DATABASE=postgres)
 	@$(BIN)/python -m tests.chaos --runs $(or $(RUNS),500) --database $(or $(DATABASE),sqlite)
 
+refresh-faults: $(STAMP) ## Refresh tokens 2,000 times under faults and kill -9 (ten minutes; REFRESHES=500 KILLS=5)
+	@$(BIN)/python -m tests.connections.faults --refreshes $(or $(REFRESHES),2000) --kills $(or $(KILLS),10)
+
 openapi: $(STAMP) ## Write docs/openapi.json
 	@$(BIN)/python -m api.openapi
+
+fires: $(STAMP) ## 1,000 schedules due within some minutes, the worker killed meanwhile (SCHEDULES=200)
+	@$(BIN)/python -m benchmarks.fires --schedules $(or $(SCHEDULES),1000)
 
 bench: $(STAMP) ## Measure against raw Temporal in the same run
 	@$(BIN)/python -m benchmarks.run

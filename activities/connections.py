@@ -27,8 +27,12 @@ class ConnectionActivities:
     async def refresh_connection(self, job: Freshen) -> ConnectionState:
         """Bring the pair of tokens after the one that is known. Repeated, it brings only what is missing."""
         with temporal_failures(TokenNotAsked, TokenUnknown):
-            ref, known = job.connection, job.known
-            return _state_of(await self._manager.refresh(ref.connection_id, ref.tenant_id, known))
+            ref = job.connection
+            return _state_of(
+                await self._manager.refresh(
+                    ref.connection_id, ref.tenant_id, job.known, is_refused=job.is_refused
+                )
+            )
 
     @activity.defn
     async def disconnect(self, job: ConnectionRef) -> ConnectionState:

@@ -170,6 +170,19 @@ class InFunds(BaseModel, frozen=True):
     wait_ids: tuple[str, ...] = ()
 
 
+class ConnectionsWanted(BaseModel, frozen=True):
+    """A run that waits until somebody connects an account."""
+
+    execution_id: str
+    tenant_id: str
+
+
+class Reconnected(BaseModel, frozen=True):
+    """Waits for accounts that are connected now."""
+
+    wait_ids: tuple[str, ...] = ()
+
+
 class Admitted(BaseModel, frozen=True):
     """Runs that were queued and may begin, because another one has made room."""
 
@@ -236,3 +249,5 @@ class Freshen(BaseModel, frozen=True):
 
     connection: ConnectionRef
     known: int
+    is_refused: bool = False
+    """Whether its service has refused the access token of that version."""

@@ -13,6 +13,7 @@ from activities.payloads import (
     AgentRun,
     Beginning,
     Child,
+    ConnectionsWanted,
     Decided,
     Finish,
     InFunds,
@@ -20,6 +21,7 @@ from activities.payloads import (
     NodeRef,
     Overdue,
     Raise,
+    Reconnected,
     RecordedEnd,
     RunOutcome,
     Steer,
@@ -121,6 +123,15 @@ class RunActivities:
         return InFunds(wait_ids=tuple(found.get(job.execution_id, ())))
 
     @activity.defn
+    async def look_for_connections(self, job: ConnectionsWanted) -> Reconnected:
+        """Which of a run's waits for accounts can end."""
+        with temporal_failures():
+            found = await self._store.for_tenant(job.tenant_id).read(
+                lambda db: db.connections.reconnected(job.execution_id)
+            )
+        return Reconnected(wait_ids=tuple(found.get(job.execution_id, ())))
+
+    @activity.defn
     async def mark_waiting(self, job: Waiting) -> Admitted:
         """Show in the run's row what it waits for, and find out for whom that makes room."""
 
@@ -174,7 +185,7 @@ class RunActivities:
         """How many steps a node has on record: more than before means progress was made."""
         with temporal_failures():
             return await self._store.for_tenant(job.tenant_id).read(
-                lambda db: db.runs.count_steps(_key(job))
+                lambda db: db.nodes.count_steps(_key(job))
             )
 
     @activity.defn

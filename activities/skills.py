@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from omniforge.store.briefs import NodeBrief
     from omniforge.store.store import Store
 
-# The server takes a worker for dead after five silent seconds; this leaves room for four lost beats.
-HEARTBEAT = 1.0
+# The server takes a worker for dead after five silent seconds; this leaves room for two lost beats.
+# Each costs about 3 ms of processor time (docs/decisions/0037).
+HEARTBEAT = 1.5
 
 
 class SkillActivities:
@@ -79,6 +80,7 @@ def _work(job: RunSkill, brief: "NodeBrief") -> SkillWork:
         script=brief.script,
         sub_agents=brief.version.sub_agents,
         mcp_servers=brief.version.mcp_servers,
+        accounts=brief.accounts,
     )
 
 

@@ -97,7 +97,10 @@ def install(app: FastAPI) -> None:
         if status >= 500:
             log.warning("request_failed", extra={"code": error.code, "reason": error.message})
         details = {name: value for name, value in error.details.items() if value is not None}
-        return problem(status, error.code, error.message, details)
+        response = problem(status, error.code, error.message, details)
+        if "retry_after_s" in details:
+            response.headers["Retry-After"] = str(details["retry_after_s"])
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:

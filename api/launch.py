@@ -30,7 +30,13 @@ from omniforge.store.retries import Retry
 from omniforge.store.runs import IdempotencyKey
 from omniforge.store.store import Repositories, Store
 from workflows.agent_run import AgentRunWorkflow
-from workflows.attributes import ADMIT, LOOK_FOR_MONEY, run_attributes, run_workflow_id
+from workflows.attributes import (
+    ADMIT,
+    LOOK_FOR_CONNECTION,
+    LOOK_FOR_MONEY,
+    run_attributes,
+    run_workflow_id,
+)
 from workflows.wire import RUNS_QUEUE
 
 log = logging.getLogger(__name__)
@@ -109,14 +115,22 @@ class Launch:
             return db.runs.add(wanted, order.files, once)[0], db.admission.weight()
 
         run, weight = await mine.write(accept)
-        if run.status is not RunStatus.PENDING:
-            return run
+        if run.status is RunStatus.PENDING:
+            await self.start_accepted(run, agent.name, weight)
+        return run
+
+    async def start_accepted(self, run: Run, agent_name: str, weight: float) -> None:
+        """Start a run whose row was just written, or take it back.
+
+        Raises:
+            TemporalUnavailable: The run could not be started and was withdrawn; try again.
+        """
         try:
-            await self.start_workflow(run, agent.name, weight)
+            await self.start_workflow(run, agent_name, weight)
         except TemporalUnavailable:
+            mine = self._store.for_tenant(run.tenant_id)
             if await mine.write(lambda db: db.runs.withdraw(run.id, _NOT_STARTED)):
                 raise
-        return run
 
     async def retry(self, run: Run, wanted: Retry) -> Run:
         """Take a run that has ended up again. When this returns it is on record, and it goes on.
@@ -207,6 +221,13 @@ class Launch:
         in_funds = await mine.read(lambda db: db.budgets.in_funds())
         await self._signal(tenant_id, in_funds, LOOK_FOR_MONEY)
         return len(in_funds)
+
+    async def reconnect(self, tenant_id: str) -> int:
+        """Tell the runs that wait for an account that is connected by now; how many."""
+        mine = self._store.for_tenant(tenant_id)
+        reconnected = await mine.read(lambda db: db.connections.reconnected())
+        await self._signal(tenant_id, reconnected, LOOK_FOR_CONNECTION)
+        return len(reconnected)
 
     async def _signal(self, tenant_id: str, execution_ids: Collection[str], signal: str) -> None:
         few = asyncio.Semaphore(SIGNALS_AT_ONCE)

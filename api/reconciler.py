@@ -83,6 +83,7 @@ class Reconciler:
             healed += await self._admit(tenant_id)
         for tenant_id in sorted(waiting):
             healed += await self._launch.fund(tenant_id)
+            healed += await self._launch.reconnect(tenant_id)
         return healed
 
     async def _admit(self, tenant_id: str) -> int:
@@ -121,7 +122,8 @@ class Reconciler:
         return is_untold
 
     async def _without_workflow(self, run: Run) -> bool:
-        if run.status is RunStatus.PENDING:
+        # One that is to have a place and was queued before it had a workflow has not begun, either.
+        if run.status is RunStatus.PENDING or run.started_at is None:
             mine = self._store.for_tenant(run.tenant_id)
             agent, weight = await mine.read(
                 lambda db: (db.agents.get(run.agent_id), db.admission.weight())

@@ -26,8 +26,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AT_ONCE = 16
-# Creating goes on meanwhile, at some hundred a second on two cores, and the last one needs a moment, too.
-CREATED_EACH_SECOND = 40
+# Two cores create some tens a second; all are there before the first is due.
+CREATED_EACH_SECOND = 10
 MINUTE = timedelta(minutes=1)
 # After its last minute: the backlog of a killed worker, and all runs to their ends.
 PATIENCE = 300.0

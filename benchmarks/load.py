@@ -44,7 +44,13 @@ async def load(home: Path) -> dict[str, float]:
 
 def _settings(home: Path, **more: Any) -> Settings:
     return Settings(
-        home=home, llm_provider="offline", offline_pace=STEP, log_level="WARNING", **more
+        home=home,
+        llm_provider="offline",
+        offline_pace=STEP,
+        log_level="WARNING",
+        rate_limit=0,
+        tenant_rate_limit=0,
+        **more,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.hooks import hooks
 from benchmarks.journal import measure_journal, postgres
 from benchmarks.load import load
 from benchmarks.memory import long_skill_mb
@@ -40,7 +41,9 @@ SEQUENTIAL, AT_ONCE, ROUNDS = 60, 500, 3
 async def bench(home: Path) -> dict[str, Any]:
     """All measurements, each as `{"value", "target"}` or as a plain number without a target."""
     started = time.perf_counter()
-    settings = Settings(home=home, llm_provider="offline", log_level="WARNING")
+    settings = Settings(
+        home=home, llm_provider="offline", log_level="WARNING", rate_limit=0, tenant_rate_limit=0
+    )
     async with up(settings) as it:
         platform, api, temporal = it.platform, it.api, it.temporal
         found: dict[str, Any] = {"platform starts, s": time.perf_counter() - started}
@@ -57,6 +60,7 @@ async def bench(home: Path) -> dict[str, Any]:
         outage = await outage_seconds(platform, api)
         found["end of the run after SIGKILL of temporal, s"] = outage
     found |= await load(home / "load")
+    found |= await hooks(home / "hooks")
     found |= await _journals(home)
     found |= await sandbox_ms(home / "scripts")
     growth = await long_skill_mb(home / "memory")

@@ -31,6 +31,8 @@ _DYNAMIC_CONFIG = {
     "history.transferProcessorMaxPollRPS": "300",
     "history.timerProcessorMaxPollRPS": "300",
     "history.visibilityProcessorMaxPollRPS": "300",
+    # Schedules start 30 workflows a second by default: of 250 due at once, the last was 8 s late.
+    "worker.schedulerNamespaceStartWorkflowRPS": "1000",
 }
 
 _ONE_CALL = timedelta(seconds=2)

@@ -77,6 +77,86 @@ class Observation(OmniForgeError):
     code = "observation"
 
 
+# ---- who may do what -------------------------------------------------------------------------
+
+
+class KeyRefused(Unauthenticated):
+    """A credential of somebody we know that opens nothing any more: revoked, expired, of a former member."""
+
+    code = "key_refused"
+
+    def __init__(self, message: str, tenant_id: str, user_id: str, credential: str) -> None:
+        super().__init__(message)
+        self.tenant_id, self.user_id, self.credential = tenant_id, user_id, credential
+
+
+class IssuerUnavailable(Unavailable):
+    """The keys of an issuer cannot be fetched, so nobody can say whether its tokens are good."""
+
+    code = "issuer_unavailable"
+
+
+class TooManyRequests(LimitReached):
+    code = "too_many_requests"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class TooManyFailedSignIns(TooManyRequests):
+    """An address sent so many credentials nobody knows that the next one is not even answered."""
+
+    code = "too_many_failed_sign_ins"
+
+
+class KeyNotFound(NotFound):
+    code = "key_not_found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id!r}.", key_id=key_id)
+
+
+class ScopeInvalid(Rejected):
+    """A key, member or invitation cannot have what was asked for. The message says what and why."""
+
+    code = "scope_invalid"
+
+
+class LastOwner(Conflict):
+    """A workspace has at least one owner, always."""
+
+    code = "last_owner"
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(
+            "This is the only owner of the workspace. Make somebody else an owner first.",
+            user_id=user_id,
+        )
+
+
+class AlreadyMember(Conflict):
+    code = "already_member"
+
+
+class InvitationNotFound(NotFound):
+    code = "invitation_not_found"
+
+    def __init__(self, invitation_id: str) -> None:
+        super().__init__(f"There is no invitation {invitation_id!r}.", invitation_id=invitation_id)
+
+
+class InvitationInvalid(Rejected):
+    """A token that invites nobody: unknown, used, expired or withdrawn. Which of these is not told."""
+
+    code = "invitation_invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This invitation cannot be accepted: it is unknown, was used, has expired or was withdrawn."
+            " Ask for a new one."
+        )
+
+
 # ---- agents and runs -------------------------------------------------------------------------
 
 
@@ -285,6 +365,148 @@ class AgentInvalid(Rejected):
     """An agent's description cannot be accepted. The message says which part and why."""
 
     code = "agent_invalid"
+
+
+# ---- schedules -------------------------------------------------------------------------------
+
+
+class CronInvalid(Rejected):
+    """A schedule's expression is not cron as we take it. The message says what to write instead."""
+
+    code = "cron_invalid"
+
+
+class TimeZoneUnknown(Rejected):
+    """A schedule's time zone is none, or has another name. The message has names that are near."""
+
+    code = "time_zone_unknown"
+
+
+class ScheduleNotFound(NotFound):
+    code = "schedule_not_found"
+
+    def __init__(self, schedule_id: str) -> None:
+        super().__init__(f"There is no schedule {schedule_id!r}.", schedule_id=schedule_id)
+
+
+class ScheduleInvalid(Rejected):
+    """A schedule, or what is asked of it, cannot be. The message says which part and why."""
+
+    code = "schedule_invalid"
+
+
+class ScheduleBusy(Conflict):
+    """A run was asked for beside one that must not be overlapped."""
+
+    code = "schedule_busy"
+
+    def __init__(self, schedule_id: str, execution_id: str) -> None:
+        super().__init__(
+            f"Run {execution_id!r} of schedule {schedule_id!r} has not ended. Wait for it, or ask for a"
+            " run that overlaps.",
+            schedule_id=schedule_id,
+            execution_id=execution_id,
+        )
+
+
+class BackfillTooLarge(TooLarge):
+    """More times than one backfill starts runs for."""
+
+    code = "backfill_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The schedule is due more than {limit:,} times in this range, and one backfill starts at"
+            " most so many runs. Ask for a shorter range.",
+            limit=limit,
+        )
+
+
+# ---- deliveries of outside services ----------------------------------------------------------
+
+
+class SignatureInvalid(Unauthenticated):
+    """Nobody who knows a secret of the trigger sent this. What exactly is wrong is not told."""
+
+    code = "signature_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("The delivery is not signed with a secret of this trigger.")
+
+
+class DeliveryStale(Unauthenticated):
+    """A signed delivery that is too old, or ahead of our clock: perhaps one that somebody recorded."""
+
+    code = "delivery_stale"
+
+    def __init__(self) -> None:
+        super().__init__("The delivery was sent too long ago, or by a clock that is ahead.")
+
+
+class DeliveryInvalid(Rejected):
+    """A delivery from the right sender that is not what this provider sends. The message says how."""
+
+    code = "delivery_invalid"
+
+
+class DeliveryTooLarge(TooLarge):
+    code = "delivery_too_large"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The delivery has more than the {max_bytes:,} bytes allowed.")
+
+
+class TooManyDeliveries(LimitReached):
+    """A sender sends so much more than its trigger takes that not even dead letters are kept of it."""
+
+    code = "too_many_deliveries"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "The trigger takes no more deliveries for now. Send it again later.",
+            retry_after_s=retry_after_s,
+        )
+
+
+class TriggerNotFound(NotFound):
+    code = "trigger_not_found"
+
+    def __init__(self, trigger_id: str) -> None:
+        super().__init__(f"There is no trigger {trigger_id!r}.", trigger_id=trigger_id)
+
+
+class DeliveryNotFound(NotFound):
+    code = "delivery_not_found"
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"There is no delivery {delivery_id!r}.", delivery_id=delivery_id)
+
+
+class DeliveryNotRepeated(Conflict):
+    """A delivery was to be delivered again that has led to a run, or is about to."""
+
+    code = "delivery_not_repeated"
+
+    def __init__(self, delivery_id: str, status: str, execution_id: str | None) -> None:
+        super().__init__(
+            f"Delivery {delivery_id!r} is {status}: run {execution_id} is its own. Only deliveries that"
+            " led to no run are delivered again.",
+            delivery_id=delivery_id,
+            delivery_status=status,
+            execution_id=execution_id,
+        )
+
+
+class TokenNotThere(Conflict):
+    """A trigger has no verification token to show: none has come, or it was shown before."""
+
+    code = "token_not_there"
+
+
+class WebhookSecretInvalid(Rejected):
+    """What is to be a trigger's secret cannot be one. The message never holds it."""
+
+    code = "webhook_secret_invalid"
 
 
 # ---- MCP servers -----------------------------------------------------------------------------
@@ -539,6 +761,172 @@ class OutcomeUnknown(Observation):
     """An effect was sent and nobody can tell whether it happened: time-out, cut line, 5xx."""
 
     code = "outcome_unknown"
+
+
+# ---- integrations ----------------------------------------------------------------------------
+
+
+class ServiceAddressInvalid(Rejected):
+    """The address under which an integration's service shall be reached is not one that may be used."""
+
+    code = "service_address_invalid"
+
+
+class RateLimited(TryAgain):
+    """A service takes no more calls of this account for longer than the call may wait."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class ServiceUnavailable(TryAgain):
+    """A service could not be reached or failed, and nothing was changed by it."""
+
+    code = "service_unavailable"
+
+
+class ServiceAnswerInvalid(TryAgain):
+    """A service answered, but not with JSON of a size that can be read."""
+
+    code = "service_answer_invalid"
+
+
+class ServiceRefused(TryAgain):
+    """A service said no to a call, and did nothing. The message has its words."""
+
+    code = "service_refused"
+
+
+class WriteHeld(Observation):
+    """A request that would change something, where only reading is allowed. `request` is what it was."""
+
+    code = "write_held"
+
+    def __init__(self, message: str, request: dict[str, object]) -> None:
+        super().__init__(message)
+        self.request = request
+
+
+class ConnectionBroken(GaveUp):
+    """A connection's account must be connected anew: its token was revoked, or lacks rights."""
+
+    code = "connection_broken"
+
+    def __init__(
+        self,
+        message: str,
+        connection_id: str | None,
+        missing: tuple[str, ...] = (),
+        *,
+        version: int = 0,
+        user_id: str = "",
+        integration_id: str = "",
+    ) -> None:
+        super().__init__(message, connection_id=connection_id, missing=list(missing))
+        self.connection_id = connection_id
+        """None: there is no connection yet; then `user_id` and `integration_id` say which is needed."""
+        self.missing = missing
+        """Scopes that the next consent has to give."""
+        self.version = version
+        """Of the tokens that are of no use any more."""
+        self.user_id, self.integration_id = user_id, integration_id
+
+
+# ---- connections -----------------------------------------------------------------------------
+
+
+class IntegrationUnknown(NotFound):
+    code = "integration_unknown"
+
+    def __init__(self, integration_id: str, known: str) -> None:
+        there = known or "none, as long as no app is set up"
+        super().__init__(
+            f"There is no integration {integration_id!r} to connect. Those that can be: {there}."
+        )
+
+
+class ConnectionNotFound(NotFound):
+    code = "connection_not_found"
+
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"There is no connection {connection_id!r}.", connection_id=connection_id)
+
+
+class ConsentInvalid(Rejected):
+    """Somebody came back from a service with a consent that was not asked for, or too long ago."""
+
+    code = "consent_invalid"
+
+
+class LinkInvalid(NotFound):
+    """A link to begin a consent with is unknown, used, or too old."""
+
+    code = "link_invalid"
+
+
+class ConsentDenied(Rejected):
+    """The person, or the service, did not allow the app what it needs."""
+
+    code = "consent_denied"
+
+
+class WrongAccount(Conflict):
+    """A connection was to be mended with another account than its own."""
+
+    code = "wrong_account"
+
+
+class ConnectionNotActive(Conflict):
+    """A connection was disconnected, or its service takes its tokens no more."""
+
+    code = "connection_not_active"
+
+    def __init__(self, connection_id: str, message: str) -> None:
+        super().__init__(message, connection_id=connection_id)
+
+
+class TokenDenied(Rejected):
+    """A service does not take a token that somebody brought. The message never holds it."""
+
+    code = "token_denied"
+
+
+class AppNotFound(NotFound):
+    code = "app_not_found"
+
+    def __init__(self, integration_id: str) -> None:
+        super().__init__(f"The workspace has no app of its own for {integration_id!r}.")
+
+
+class AppInUse(Conflict):
+    """Connections were made with an app, and only it can refresh them."""
+
+    code = "app_in_use"
+
+
+class TokenRefused(UpstreamFailed):
+    """A service's token endpoint said no, and will say so again. `reason` is its own word for it."""
+
+    code = "token_refused"
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service} refused: {reason}", reason=reason)
+
+
+class TokenNotAsked(UpstreamFailed):
+    """A service's token endpoint could not be asked: nothing has changed there."""
+
+    code = "token_not_asked"
+
+
+class TokenUnknown(UpstreamFailed):
+    """A service's token endpoint was asked, and nobody knows what it did."""
+
+    code = "token_unknown"
 
 
 # ---- keys, and what is encrypted with them ---------------------------------------------------

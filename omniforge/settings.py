@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
+    BaseModel,
     Field,
     SecretStr,
     ValidationError,
@@ -15,7 +16,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from omniforge.errors import KeyInvalid, Rejected
 from omniforge.keys import KeyRing
@@ -28,6 +36,40 @@ _DRIVERS = {
 
 # Of base64 and hex alike, and with nothing in it that an address would have to escape.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}")
+
+
+_OF_SERVICE = re.compile(
+    r"omniforge_([a-z0-9]+)_(client_id|client_secret|redirect_uri|base_url)", re.IGNORECASE
+)
+
+
+class ServiceSettings(BaseModel, extra="forbid"):
+    """The platform's app at a service that people connect, and where the service is."""
+
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    redirect_uri: str = ""
+    base_url: str = ""
+
+
+class _OfServices(PydanticBaseSettingsSource):
+    """`OMNIFORGE_<NAME>_CLIENT_ID` and its like, of services that this module need not know."""
+
+    def __init__(self, settings: type[BaseSettings], *sources: EnvSettingsSource) -> None:
+        super().__init__(settings)
+        self._sources = sources
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[None, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, dict[str, str]] = {}
+        for source in self._sources:
+            for variable, value in source.env_vars.items():
+                if value and (named := _OF_SERVICE.fullmatch(variable)):
+                    name, what = (part.lower() for part in named.groups())
+                    found.setdefault(name, {})[what] = value
+        return {"services": found} if found else {}
 
 
 class Settings(BaseSettings):
@@ -49,6 +91,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    public_url: str = Field(
+        "", description="How outside services reach the API. Default: as the caller did."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path | None = None
     temporal_ui_url: str = "http://localhost:8233"
@@ -135,6 +180,27 @@ class Settings(BaseSettings):
         description="Failures of a tool in one way, in a row, before it is not called again.",
     )
     max_upload_mb: int = Field(32, ge=1, le=1024)
+    rate_limit: int = Field(
+        6_000, ge=0, description="Requests a minute of one person or program; 0: any number."
+    )
+    tenant_rate_limit: int = Field(
+        30_000, ge=0, description="Requests a minute of a whole workspace; 0: any number."
+    )
+    failed_sign_ins: int = Field(
+        30, ge=1, le=100_000, description="Wrong credentials a minute from one address."
+    )
+    jwt_issuer: str = Field("", description="Whose tokens are taken. Empty: nobody's.")
+    jwt_audience: str = Field("", description="Which of its tokens are meant for this platform.")
+    jwt_algorithms: tuple[Literal["RS256", "PS256", "ES256", "EdDSA"], ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="How they may be signed."
+    )
+    jwt_jwks_url: str = Field("", description="Where the issuer publishes its keys.")
+    jwt_public_key: str = Field("", description="Or its one key, as PEM.")
+    jwt_tenant_claim: str = Field("tenant_id", min_length=1)
+    jwt_role_claim: str = Field("role", min_length=1)
+    services: dict[str, ServiceSettings] = Field(
+        {}, description="Apps at services that people connect, and other addresses of those."
+    )
     max_concurrent_skills: int = Field(200, ge=1, le=10_000, description="Per worker.")
     max_concurrent_runs: int = Field(
         0, ge=0, le=1_000_000, description="Of a workspace that has set nothing; 0: any number."
@@ -142,6 +208,22 @@ class Settings(BaseSettings):
     worker_build: str = Field(
         "", max_length=128, description="Name of this build: runs end on the build they began on."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # What is read later wins, and the process's own variables win over its file.
+        read = [
+            one for one in (dotenv_settings, env_settings) if isinstance(one, EnvSettingsSource)
+        ]
+        of_services = _OfServices(settings_cls, *read)
+        return init_settings, env_settings, of_services, dotenv_settings
 
     @field_validator("database_url")
     @classmethod
@@ -160,6 +242,16 @@ class Settings(BaseSettings):
                 " `python -m api new-key` makes one"
             )
         return token
+
+    @model_validator(mode="after")
+    def _whole_issuer(self) -> Self:
+        keys = [self.jwt_jwks_url, self.jwt_public_key]
+        if self.jwt_issuer and not (self.jwt_audience and sum(map(bool, keys)) == 1):
+            raise ValueError(
+                "OMNIFORGE_JWT_ISSUER needs OMNIFORGE_JWT_AUDIENCE, and OMNIFORGE_JWT_JWKS_URL or"
+                " OMNIFORGE_JWT_PUBLIC_KEY"
+            )
+        return self
 
     @model_validator(mode="after")
     def _usable_keys(self) -> Self:

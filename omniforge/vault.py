@@ -8,7 +8,7 @@ import struct
 from dataclasses import astuple, dataclass
 from typing import Protocol
 
-from omniforge.errors import CiphertextInvalid
+from omniforge.errors import CiphertextInvalid, KeyMissing
 from omniforge.keys import KEY_BYTES, NONCE_BYTES, KeyRing, Sealed
 
 _PURPOSE = "vault"
@@ -60,6 +60,12 @@ class LocalKeys:
         return self._ring.newest
 
     async def wrap(self, key: bytes, bound: bytes) -> Sealed:
+        if not self._ring:
+            raise KeyMissing(
+                "",
+                "Secrets are kept encrypted, and this platform has no key. Set"
+                " OMNIFORGE_CREDENTIAL_KEYS; `python -m api new-key` makes one.",
+            )
         return self._ring.seal(_PURPOSE, key, bound)
 
     async def unwrap(self, wrapped: Sealed, bound: bytes) -> bytes:

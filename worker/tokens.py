@@ -3,7 +3,12 @@
 import asyncio
 from datetime import timedelta
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
@@ -24,21 +29,21 @@ class Freshener:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._under_way: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._under_way: dict[tuple[str, int, bool], asyncio.Task[None]] = {}
 
-    async def __call__(self, connection: Connection) -> None:
+    async def __call__(self, connection: Connection, is_refused: bool) -> None:
         """
         Raises:
             TokenUnknown: None came. Whether it will, is not known.
         """
-        key = connection.id, connection.version
+        key = connection.id, connection.version, is_refused
         task = self._under_way.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._ask(connection))
+            task = self._under_way[key] = asyncio.create_task(self._ask(connection, is_refused))
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         await asyncio.shield(task)
 
-    async def _ask(self, connection: Connection) -> None:
+    async def _ask(self, connection: Connection, is_refused: bool) -> None:
         ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.id)
         start = WithStartWorkflowOperation(
             ConnectionWorkflow.run,
@@ -53,7 +58,7 @@ class Freshener:
             async with asyncio.timeout(SECONDS.total_seconds()):
                 await self._client.execute_update_with_start_workflow(
                     FRESHEN,
-                    Freshen(connection=ref, known=connection.version),
+                    Freshen(connection=ref, known=connection.version, is_refused=is_refused),
                     start_workflow_operation=start,
                     result_type=ConnectionState,
                 )
@@ -61,7 +66,8 @@ class Freshener:
             cause = error.cause
             told = cause.message if isinstance(cause, ApplicationError) else str(error)
             raise TokenUnknown(told) from error
-        except (RPCError, RuntimeError, TimeoutError) as error:
+        # An update whose waiting is cancelled, by the time-out here too, is told as the last of these.
+        except (RPCError, RuntimeError, TimeoutError, RPCTimeoutOrCancelledError) as error:
             raise TokenUnknown(
                 f"The tokens of {connection.integration_id} could not be refreshed in time."
             ) from error

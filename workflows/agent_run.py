@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         AGENT_RUN,
         DECIDE,
         FOLLOW,
+        LOOK_FOR_CONNECTION,
         LOOK_FOR_MONEY,
         OF_STATUS,
         RAISE_BUDGET,
@@ -220,6 +221,11 @@ class AgentRunWorkflow:
         """A cap over this run was raised, or a new period has begun."""
         await self._waits.look_for_money()
 
+    @workflow.signal(name=LOOK_FOR_CONNECTION)
+    async def look_for_connection(self) -> None:
+        """An account was connected that this run may wait for."""
+        await self._waits.look_for_connections()
+
     @workflow.signal(name=ADMIT)
     def admit(self) -> None:
         """There may be room for this run. `begin` decides."""
@@ -241,7 +247,9 @@ def _fired(job: AgentRun) -> AgentRun:
     """A run that a schedule starts: the server has made its id of the schedule's and the time."""
     info = workflow.info()
     execution_id = info.workflow_id.rpartition("/")[2]
-    return job.model_copy(update={"execution_id": execution_id, "fired_at": info.start_time})
+    return job.model_copy(
+        update={"execution_id": execution_id, "fired_at": info.workflow_start_time}
+    )
 
 
 def _has_begun(beginning: Beginning) -> bool:

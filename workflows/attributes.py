@@ -16,6 +16,7 @@ FRESHEN, DISCONNECT, LOOK_AGAIN = "freshen", "disconnect", "look_again"
 
 DECIDE, WISH, STEER, RAISE_BUDGET = "decide", "wish", "steer", "raise_budget"
 ADMIT, FOLLOW, LOOK_FOR_MONEY = "admit", "follow", "look_for_money"
+LOOK_FOR_CONNECTION = "look_for_connection"
 """What a run can be told: by update, and by signal."""
 
 OF_TENANT = SearchAttributeKey.for_keyword("OfTenant")

@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
         AgentRun,
         Beginning,
         Child,
+        ConnectionsWanted,
         Decided,
         Finish,
         InFunds,
@@ -17,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         NodeRef,
         Overdue,
         Raise,
+        Reconnected,
         RunOutcome,
         Steer,
         Waiting,
@@ -117,6 +119,14 @@ class Bookkeeping:
         wanted = MoneyWanted(execution_id=self._job.execution_id, tenant_id=self._job.tenant_id)
         return await workflow.execute_local_activity_method(
             RunActivities.look_for_money, wanted, **BOOKKEEPING
+        )
+
+    async def look_for_connections(self) -> Reconnected:
+        wanted = ConnectionsWanted(
+            execution_id=self._job.execution_id, tenant_id=self._job.tenant_id
+        )
+        return await workflow.execute_local_activity_method(
+            RunActivities.look_for_connections, wanted, **BOOKKEEPING
         )
 
     # ---- child runs --------------------------------------------------------------------------

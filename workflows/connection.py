@@ -38,15 +38,17 @@ class ConnectionWorkflow:
     @workflow.run
     async def run(self, ref: ConnectionRef) -> ConnectionStatus:
         state = self._seen(await self._look())
-        while state.status is not ConnectionStatus.DISCONNECTED:
+        while True:
+            if not (_is_tended(state) or self._is_stale):
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                if not self._is_stale:
+                    return state.status
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(self._has_news, timeout=self._rest(state))
             if self._is_over_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(ref)
             state = await self._tend()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return state.status
 
     async def _tend(self) -> ConnectionState:
         """Look again when something has happened, else bring the next pair in good time."""
@@ -57,7 +59,7 @@ class ConnectionWorkflow:
             if self._rest(self._state) != timedelta(0):
                 return self._state
             try:
-                return await self._refresh(self._state.version)
+                return await self._refresh(Freshen(connection=self._ref, known=self._state.version))
             except ActivityError:
                 self._not_before = workflow.now() + PAUSE_AFTER_FAILURE
                 return self._state
@@ -70,7 +72,7 @@ class ConnectionWorkflow:
             state = self._state or self._seen(await self._look())
             if state.status is ConnectionStatus.ACTIVE and state.version <= wanted.known:
                 try:
-                    state = await self._refresh(wanted.known)
+                    state = await self._refresh(wanted)
                 except ActivityError as error:
                     raise _told(error) from error
         return state
@@ -92,8 +94,8 @@ class ConnectionWorkflow:
     # ---- inside ------------------------------------------------------------------------------
 
     def _has_news(self) -> bool:
-        is_gone = self._state is not None and self._state.status is ConnectionStatus.DISCONNECTED
-        return self._is_stale or is_gone or self._is_over_long()
+        is_over = self._state is not None and not _is_tended(self._state)
+        return self._is_stale or is_over or self._is_over_long()
 
     def _is_over_long(self) -> bool:
         suggested = workflow.info().is_continue_as_new_suggested()
@@ -101,8 +103,7 @@ class ConnectionWorkflow:
 
     def _rest(self, state: ConnectionState) -> timedelta | None:
         """How long nothing is to be done; None for as long as nothing happens."""
-        is_active = state.status is ConnectionStatus.ACTIVE
-        if not is_active or state.expires_at is None or not state.is_refreshed:
+        if state.expires_at is None or not _is_tended(state):
             return None
         life = state.expires_at - self._seen_at
         due = max(state.expires_at - min(EARLY, life / 5), self._not_before)
@@ -119,14 +120,17 @@ class ConnectionWorkflow:
             ConnectionActivities.connection_state, self._ref, **BOOKKEEPING
         )
 
-    async def _refresh(self, known: int) -> ConnectionState:
+    async def _refresh(self, wanted: Freshen) -> ConnectionState:
         return self._seen(
             await workflow.execute_activity_method(
-                ConnectionActivities.refresh_connection,
-                Freshen(connection=self._ref, known=known),
-                **REFRESH,
+                ConnectionActivities.refresh_connection, wanted, **REFRESH
             )
         )
+
+
+def _is_tended(state: ConnectionState) -> bool:
+    """Whether there is anything to do for it, now or later. One that is connected anew is looked at anew."""
+    return state.status is ConnectionStatus.ACTIVE and state.is_refreshed
 
 
 def _told(error: ActivityError) -> ApplicationError:

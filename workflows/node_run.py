@@ -221,6 +221,7 @@ _WAITING_FOR = {
     "approval": "someone must allow a call of",
     "input": "someone must answer a question of",
     "budget": "someone must allow it to spend more than",
+    "connection": "someone must connect an account for",
     "child": "another agent's run must end:",
 }
 

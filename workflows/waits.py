@@ -73,6 +73,12 @@ class Waits:
             for wait_id in (await self._books.look_for_money()).wait_ids:
                 self.end(wait_id)
 
+    async def look_for_connections(self) -> None:
+        """End the waits for accounts that are connected by now."""
+        if any(wait.kind == "connection" for wait in self._open.values()):
+            for wait_id in (await self._books.look_for_connections()).wait_ids:
+                self.end(wait_id)
+
     async def hold(
         self,
         waits: Sequence[OpenWait],
@@ -84,6 +90,8 @@ class Waits:
         if any(wait.kind == "budget" for wait in waits):
             # A cap that was raised before this wait was known has been told to nobody.
             await self.look_for_money()
+        if any(wait.kind == "connection" for wait in waits):
+            await self.look_for_connections()  # for the same reason
         tasks = [asyncio.create_task(self._remember(wait)) for wait in waits if _is_asked(wait)]
         if run_child is not None:
             tasks += [

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import PlainTextResponse
 
+from api.access.auditing import AuditedStore
 from api.agent_forms import SkillFiles, files_of, read_new_agent
 from api.dependencies import (
     AllData,
+    Audited,
     Caller,
     Cursor,
     Limit,
@@ -17,11 +19,14 @@ from api.dependencies import (
     Operators,
     OwnAgent,
     refuse_unknown_servers,
+    refuse_unusable_accounts,
 )
 from api.errors import responses
 from api.schemas.agents import AgentBody, AgentChange, AgentCreated, AgentList, NewAgent
+from api.triggers.schedules import AgentScheduler, Scheduling
+from api.triggers.shorthand import put_first
 from omniforge import clock
-from omniforge.agents.config import AgentConfig, AgentStatus, SkillReference
+from omniforge.agents.config import AgentConfig, AgentStatus, SkillReference, TriggerType
 from omniforge.agents.graph import PlanGraph
 from omniforge.agents.plan import Plan
 from omniforge.agents.strategies import wire
@@ -32,9 +37,13 @@ from omniforge.errors import (
     AgentInvalid,
     AgentNotFound,
     ArchiveRejected,
+    CronInvalid,
+    Forbidden,
     PlanInvalid,
+    ScheduleInvalid,
     SkillInvalid,
     SkillNotFound,
+    TimeZoneUnknown,
     Unauthenticated,
     UploadTooLarge,
 )
@@ -43,12 +52,25 @@ from omniforge.identity import Principal, new_id
 from omniforge.skills.loader import SkillLoader
 from omniforge.skills.pinned import PinnedSkills, pin
 from omniforge.skills.storage import SkillStorageManager, create_builder_storage_config
+from omniforge.store.audit import Act
 from omniforge.store.store import Repositories, TenantStore
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"], responses=responses(Unauthenticated))
 
+_ACTS = {
+    AgentStatus.ACTIVE: Act.AGENT_ACTIVATED,
+    AgentStatus.PAUSED: Act.AGENT_PAUSED,
+    AgentStatus.ARCHIVED: Act.AGENT_ARCHIVED,
+}
+
 _REFUSALS = responses(
-    AgentInvalid, PlanInvalid, SkillInvalid, SkillNotFound, ArchiveRejected, UploadTooLarge
+    *(CronInvalid, TimeZoneUnknown, ScheduleInvalid),
+    AgentInvalid,
+    PlanInvalid,
+    SkillInvalid,
+    SkillNotFound,
+    ArchiveRejected,
+    UploadTooLarge,
 )
 
 _FORM = {
@@ -129,7 +151,12 @@ NeedsPinning = Annotated[Pinning, Depends()]
     },
 )
 async def create_agent(
-    request: Request, mine: Mine, caller: Caller, pinning: NeedsPinning, operators: Operators
+    request: Request,
+    mine: Mine,
+    audited: Audited,
+    pinning: NeedsPinning,
+    operators: Operators,
+    scheduler: Scheduling,
 ) -> AgentCreated:
     """Create an agent from its skills: as JSON with the files in it, or as a form with a zip or folder."""
     body, folders = await read_new_agent(request)
@@ -140,10 +167,22 @@ async def create_agent(
     else:
         references = list(wiring.skills)
     await refuse_unknown_servers(body.mcp_servers, mine, operators)
+    await refuse_unusable_accounts(body.integrations, body.connections, mine, audited.caller)
     pinned = await pinning.pin(references, folders, {})
+    caller = audited.caller
     agent = _new_agent(body, pinned, caller)
-    await mine.write(lambda db: db.agents.add(agent, _version_of(agent, pinned, caller)))
-    created = AgentCreated.of(agent, None)
+
+    def add(db: Repositories) -> AgentCreated:
+        if agent.status is AgentStatus.ACTIVE:
+            audited.record(db, Act.AGENT_ACTIVATED, agent.id)
+        db.agents.add(agent, _version_of(agent, pinned, caller))
+        if body.times:
+            put_first(db, agent.id, body.times, caller)
+        return AgentCreated.of(agent, None, db.schedules.first([agent.id]).get(agent.id))
+
+    created = await mine.write(add)
+    if body.times:
+        await scheduler.follow(agent.tenant_id, agent.id)
     if wiring is None:
         return created
     return created.model_copy(update={"strategy": wiring.strategy, "because": wiring.because})
@@ -157,8 +196,9 @@ async def list_agents(
 
     def work(db: Repositories) -> AgentList:
         page = db.agents.page(limit, cursor, status)
-        usage = db.agents.usage([agent.id for agent in page.items])
-        bodies = [AgentBody.of(agent, usage.get(agent.id)) for agent in page.items]
+        ids = [agent.id for agent in page.items]
+        usage, first = db.agents.usage(ids), db.schedules.first(ids)
+        bodies = [AgentBody.of(one, usage.get(one.id), first.get(one.id)) for one in page.items]
         return AgentList(agents=bodies, next_cursor=page.next_cursor)
 
     return await mine.read(work)
@@ -184,19 +224,26 @@ async def get_plan(
 
 
 @router.patch(
-    "/{agent_id}", responses=_REFUSALS | responses(AgentNotFound, AgentArchived, AgentChanged)
+    "/{agent_id}",
+    responses=_REFUSALS | responses(AgentNotFound, AgentArchived, AgentChanged, Forbidden),
 )
 async def change_agent(
     change: AgentChange,
     agent: OwnAgent,
     mine: Mine,
-    caller: Caller,
+    audited: Audited,
     pinning: NeedsPinning,
     operators: Operators,
+    scheduler: Scheduling,
 ) -> AgentBody:
-    """Change an agent. All but name and description makes a new version; runs keep theirs."""
+    """Change an agent. What its runs do differently makes a new version; runs keep theirs."""
     _refuse_archived(agent)
+    _refuse_another_hand(agent, change, audited.caller)
     await refuse_unknown_servers(change.mcp_servers or (), mine, operators)
+    if change.integrations is not None or change.connections is not None:
+        names = agent.integrations if change.integrations is None else change.integrations
+        pins = agent.connections if change.connections is None else change.connections
+        await refuse_unusable_accounts(names, pins, mine, audited.caller)
     current = await mine.read(lambda db: db.agents.version(agent.id, agent.version))
     pinned = current.skills
     if change.skills is not None:
@@ -206,37 +253,68 @@ async def change_agent(
         pinned = await pinning.pin(references, files_of(change.skills), kept)
     changed = _changed(agent, change, pinned)
     is_new = changed.version != agent.version
-    version = _version_of(changed, pinned, caller) if is_new else None
-    await mine.write(lambda db: db.agents.change(changed, agent.version, version))
+    version = _version_of(changed, pinned, audited.caller) if is_new else None
+
+    def work(db: Repositories) -> None:
+        db.agents.change(changed, agent.version, version)
+        if changed.permissions != agent.permissions:
+            audited.record(db, Act.AGENT_PERMISSIONS_CHANGED, agent.id, version=changed.version)
+        if change.times:
+            put_first(db, agent.id, change.times, audited.caller)
+
+    await mine.write(work)
+    if change.times:
+        await scheduler.follow(agent.tenant_id, agent.id)
     return await _body(mine, changed)
 
 
 @router.post(
     "/{agent_id}/activate", responses=responses(AgentNotFound, AgentArchived, AgentChanged)
 )
-async def activate_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
-    """Let the agent be run."""
-    return await _switch(mine, agent, AgentStatus.ACTIVE)
+async def activate_agent(
+    agent: OwnAgent, mine: Mine, audited: Audited, scheduler: Scheduling
+) -> AgentBody:
+    """Let the agent be run. Its schedules fire from now on."""
+    return await _body(mine, await _switch(audited, scheduler, agent, AgentStatus.ACTIVE))
 
 
 @router.post("/{agent_id}/pause", responses=responses(AgentNotFound, AgentArchived, AgentChanged))
-async def pause_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
-    """Accept no new runs; those under way go on."""
-    return await _switch(mine, agent, AgentStatus.PAUSED)
+async def pause_agent(
+    agent: OwnAgent, mine: Mine, audited: Audited, scheduler: Scheduling
+) -> AgentBody:
+    """Accept no new runs; those under way go on. Its schedules do not fire meanwhile."""
+    return await _body(mine, await _switch(audited, scheduler, agent, AgentStatus.PAUSED))
 
 
 @router.post("/{agent_id}/archive", responses=responses(AgentNotFound, AgentChanged))
-async def archive_agent(agent: OwnAgent, mine: Mine) -> AgentBody:
+async def archive_agent(
+    agent: OwnAgent, mine: Mine, audited: Audited, scheduler: Scheduling
+) -> AgentBody:
     """Put the agent away for good. Its runs stay readable."""
     if agent.status is not AgentStatus.ARCHIVED:
-        await mine.write(lambda db: db.agents.set_status(agent.id, AgentStatus.ARCHIVED))
-    return await _body(mine, agent.model_copy(update={"status": AgentStatus.ARCHIVED}))
+        agent = await _switch(audited, scheduler, agent, AgentStatus.ARCHIVED)
+    return await _body(mine, agent)
 
 
-async def _switch(mine: TenantStore, agent: AgentConfig, status: AgentStatus) -> AgentBody:
+async def _switch(
+    audited: AuditedStore, scheduler: AgentScheduler, agent: AgentConfig, status: AgentStatus
+) -> AgentConfig:
     _refuse_archived(agent)
-    await mine.write(lambda db: db.agents.set_status(agent.id, status))
-    return await _body(mine, agent.model_copy(update={"status": status}))
+    await audited.write(_ACTS[status], agent.id, lambda db: db.agents.set_status(agent.id, status))
+    await scheduler.follow(agent.tenant_id, agent.id)
+    return agent.model_copy(update={"status": status})
+
+
+def _refuse_another_hand(agent: AgentConfig, change: AgentChange, caller: Principal) -> None:
+    """
+    Raises:
+        Forbidden: The change would have its owner's accounts do what somebody else says.
+    """
+    acts_on_accounts = agent.integrations or change.integrations
+    if acts_on_accounts and change.makes_version and agent.created_by != caller.user_id:
+        raise Forbidden(
+            "This agent acts on accounts of whoever made it, so only they can change what it does."
+        )
 
 
 def _refuse_archived(agent: AgentConfig) -> None:
@@ -245,8 +323,9 @@ def _refuse_archived(agent: AgentConfig) -> None:
 
 
 async def _body(mine: TenantStore, agent: AgentConfig) -> AgentBody:
-    usage = await mine.read(lambda db: db.agents.usage([agent.id]))
-    return AgentBody.of(agent, usage.get(agent.id))
+    ids = [agent.id]
+    usage, first = await mine.read(lambda db: (db.agents.usage(ids), db.schedules.first(ids)))
+    return AgentBody.of(agent, usage.get(agent.id), first.get(agent.id))
 
 
 def _new_agent(body: NewAgent, pinned: tuple[PinnedSkill, ...], caller: Principal) -> AgentConfig:
@@ -259,7 +338,9 @@ def _new_agent(body: NewAgent, pinned: tuple[PinnedSkill, ...], caller: Principa
         status=body.status,
         trigger_type=body.trigger_type,
         skills=tuple(skill.reference for skill in pinned),
-        integrations=tuple(body.integrations),
+        integrations=body.integrations,
+        connections=body.connections,
+        acts_as=body.acts_as,
         limits=body.limits,
         permissions=body.permissions,
         sub_agents=body.sub_agents,
@@ -282,8 +363,11 @@ def _changed(
         update["permissions"] = change.permissions
     if change.sub_agents is not None:
         update["sub_agents"] = change.sub_agents
-    if change.mcp_servers is not None:
-        update["mcp_servers"] = change.mcp_servers
+    for name in ("mcp_servers", "integrations", "connections", "acts_as"):
+        if (value := getattr(change, name)) is not None:
+            update[name] = value
+    if change.times:
+        update["trigger_type"] = TriggerType.SCHEDULED
     update["updated_at"] = clock.now()
     return agent.model_copy(update=update)
 
@@ -300,6 +384,9 @@ def _version_of(
         permissions=agent.permissions,
         sub_agents=agent.sub_agents,
         mcp_servers=agent.mcp_servers,
+        integrations=agent.integrations,
+        connections=agent.connections,
+        acts_as=agent.acts_as,
         created_by=caller.user_id,
         created_at=agent.updated_at,
     )

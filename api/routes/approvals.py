@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from activities.payloads import Decided
-from api.dependencies import AllData, Caller, Cursor, Limit, Mine, OwnRun, Temporal
+from api.dependencies import AllData, Audited, Caller, Cursor, Limit, Mine, OwnRun, Temporal
 from api.errors import responses
 from api.schemas.approvals import AnswerBody, ApprovalList, ApprovalThread, DecisionBody
 from api.updates import UPDATE_TIMEOUT, NotTaken, no_answer, update
@@ -31,6 +31,7 @@ from omniforge.journal.steps import as_recorded, is_nested_too_deep
 from omniforge.skills.allowed_tools import AllowedTools
 from omniforge.skills.pinned import PinnedSkills
 from omniforge.store.approvals import Approval, Wanted
+from omniforge.store.audit import Act
 from omniforge.store.store import TenantStore
 from omniforge.tools.schema import ArgumentSchema
 from workflows.attributes import DECIDE
@@ -49,8 +50,9 @@ _WORDS = {Decision.ASK: "what you want to know", Decision.ANSWER: "the answer"}
 class Deciding:
     """Hands decisions to the runs that wait for them."""
 
-    def __init__(self, mine: Mine, caller: Caller, temporal: Temporal, store: AllData) -> None:
-        self._mine, self._caller, self._temporal = mine, caller, temporal
+    def __init__(self, mine: Mine, audited: Audited, temporal: Temporal, store: AllData) -> None:
+        self._mine, self._audited, self._temporal = mine, audited, temporal
+        self._caller = audited.caller
         self._blobs = store.blobs
 
     async def decide(
@@ -85,6 +87,9 @@ class Deciding:
                 await self._tell(approval.execution_id, decided, verdict)
         except TimeoutError as error:
             raise no_answer() from error
+        await self._audited.note(
+            Act.APPROVAL_DECIDED, approval.id, decision=verdict.decision, tool=approval.tool
+        )
 
     async def _tell(self, execution_id: str, decided: Decided, verdict: Verdict) -> None:
         """Hand it over. A run hears of its own question a moment after people can see it."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query
 
 from activities.payloads import Raise
-from api.dependencies import Caller, Mine, OwnRun, Temporal
+from api.dependencies import Audited, Caller, Mine, OwnRun, Temporal
 from api.errors import responses
 from api.launch import Launching
 from api.schemas.budgets import BudgetBody, BudgetList, CapBody, CostBody, CostList, RaiseBody
@@ -23,6 +23,7 @@ from omniforge.errors import (
     Unauthenticated,
 )
 from omniforge.identity import new_id
+from omniforge.store.audit import Act
 from omniforge.store.budgets import CostBy
 from workflows.attributes import RAISE_BUDGET
 
@@ -65,7 +66,12 @@ async def list_budgets(mine: Mine) -> BudgetList:
     responses=responses(AgentNotFound, MemberNotFound, BudgetNotFound),
 )
 async def set_budget(
-    scope: CappedScope, period: Period, body: CapBody, named: Named, mine: Mine, launch: Launching
+    scope: CappedScope,
+    period: Period,
+    body: CapBody,
+    named: Named,
+    audited: Audited,
+    launch: Launching,
 ) -> BudgetBody:
     """Cap what model calls may cost: of an agent, a person, or the whole workspace.
 
@@ -73,8 +79,15 @@ async def set_budget(
     wait for money and get it so go on at once.
     """
     cap = body.cap_usd
-    budget = await mine.write(lambda db: db.budgets.set(scope, named, period, cap))
-    await launch.fund(mine.tenant_id)
+    budget = await audited.write(
+        Act.BUDGET_SET,
+        named,
+        lambda db: db.budgets.set(scope, named, period, cap),
+        scope=scope,
+        period=period,
+        cap_usd=str(cap),
+    )
+    await launch.fund(audited.caller.tenant_id)
     return BudgetBody.of(budget)
 
 
@@ -82,11 +95,17 @@ async def set_budget(
     "/budgets/{scope}/{subject}/{period}", status_code=204, responses=responses(BudgetNotFound)
 )
 async def clear_budget(
-    scope: CappedScope, period: Period, named: Named, mine: Mine, launch: Launching
+    scope: CappedScope, period: Period, named: Named, audited: Audited, launch: Launching
 ) -> None:
     """Take a cap away. Runs that waited for its money go on at once."""
-    await mine.write(lambda db: db.budgets.clear(named, period))
-    await launch.fund(mine.tenant_id)
+    await audited.write(
+        Act.BUDGET_CLEARED,
+        named,
+        lambda db: db.budgets.clear(named, period),
+        scope=scope,
+        period=period,
+    )
+    await launch.fund(audited.caller.tenant_id)
 
 
 @router.post(
@@ -94,7 +113,12 @@ async def clear_budget(
     responses=responses(ExecutionNotFound, BudgetNotRaised, RunFinished, TemporalUnavailable),
 )
 async def raise_budget(
-    run: OwnRun, body: RaiseBody, caller: Caller, mine: Mine, temporal: Temporal, launch: Launching
+    run: OwnRun,
+    body: RaiseBody,
+    audited: Audited,
+    mine: Mine,
+    temporal: Temporal,
+    launch: Launching,
 ) -> BudgetBody:
     """Let a run spend more. Waiting for that, it goes on at once, and so do runs that it has started.
 
@@ -107,7 +131,7 @@ async def raise_budget(
         execution_id=run.id,
         tenant_id=run.tenant_id,
         cap_usd=cap,
-        by=caller.user_id,
+        by=audited.caller.user_id,
         request_id=new_id("br"),
     )
     try:
@@ -116,6 +140,7 @@ async def raise_budget(
         # Another caller was faster, or the run has ended since: the same look says which.
         await mine.read(lambda db: db.control.refuse_raise(run.id, cap))
         raise BudgetNotRaised(f"The run did not take the raise. {refused}") from refused
+    await audited.note(Act.BUDGET_RAISED, run.id, cap_usd=str(cap))
     await launch.fund(mine.tenant_id)
     budget = await mine.read(lambda db: db.budgets.of_run(run.id))
     if budget is None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from activities.payloads import Steer, Wished
+from api.access.permissions import refuse_unpermitted
 from api.dependencies import Caller, IdempotencyHeader, Mine, OwnRun, Temporal
 from api.errors import responses
 from api.launch import Launching
@@ -32,7 +33,7 @@ from omniforge.errors import (
     TooManyMessages,
     Unauthenticated,
 )
-from omniforge.identity import new_id
+from omniforge.identity import Permission, new_id
 from omniforge.journal.steps import Wish
 from omniforge.store.retries import Retry
 from workflows.attributes import STEER, WISH
@@ -161,5 +162,7 @@ async def retry(
     Skills that are done keep what they gave. The others go on after what is on record of them: no call
     that went well is made again or paid for again. Their limits of turns and time count anew.
     """
+    if body.budget_usd is not None:
+        refuse_unpermitted(caller, Permission.BUDGETS)
     wanted = Retry(caller.user_id, body.in_doubt, body.budget_usd, idempotency_key)
     return Controlled.of(await launch.retry(run, wanted))

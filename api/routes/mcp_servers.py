@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from api.dependencies import Caller, Cursor, Limit, Mine, Operators
+from api.dependencies import Audited, Caller, Cursor, Limit, Mine, Operators
 from api.errors import responses
 from api.schemas.mcp_servers import McpServerBody, McpServerList, NewMcpServer
 from omniforge import clock
@@ -14,6 +14,7 @@ from omniforge.errors import (
     Unauthenticated,
 )
 from omniforge.identity import Principal, new_id
+from omniforge.store.audit import Act
 from omniforge.store.mcp_servers import StoredServer
 from omniforge.tools.egress import Egress
 from omniforge.tools.mcp.credentials import refuse_credentials
@@ -25,7 +26,7 @@ router = APIRouter(
 
 @router.post("", status_code=201, responses=responses(McpServerInvalid, McpServerExists))
 async def add_server(
-    request: Request, body: NewMcpServer, mine: Mine, caller: Caller, operators: Operators
+    request: Request, body: NewMcpServer, audited: Audited, operators: Operators
 ) -> McpServerBody:
     """Set up a server. Agents may name it from now on; its tools are asked for when one of them runs."""
     egress: Egress = request.app.state.egress
@@ -34,10 +35,12 @@ async def add_server(
     except TryAgain as refusal:
         raise McpServerInvalid(f"The URL cannot be used: {refusal.message}") from refusal
     refuse_credentials(body.url, body.headers)
-    if operators.get(body.name, caller.tenant_id) is not None:
+    if operators.get(body.name, audited.caller.tenant_id) is not None:
         raise McpServerExists(body.name)
-    server = _stored(body, caller)
-    await mine.write(lambda db: db.mcp_servers.add(server))
+    server = _stored(body, audited.caller)
+    await audited.write(
+        Act.MCP_SERVER_ADDED, server.name, lambda db: db.mcp_servers.add(server), trust=body.trust
+    )
     return McpServerBody.of(server)
 
 
@@ -66,9 +69,9 @@ async def get_server(name: str, mine: Mine, caller: Caller, operators: Operators
 
 
 @router.delete("/{name}", status_code=204, responses=responses(McpServerNotFound))
-async def remove_server(name: str, mine: Mine) -> None:
+async def remove_server(name: str, audited: Audited) -> None:
     """Forget a server of the workspace. Skills that need it fail from then on, and say why."""
-    await mine.write(lambda db: db.mcp_servers.remove(name))
+    await audited.write(Act.MCP_SERVER_REMOVED, name, lambda db: db.mcp_servers.remove(name))
 
 
 def _stored(body: NewMcpServer, caller: Principal) -> StoredServer:

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Caller, Mine
+from api.dependencies import Audited, Mine
 from api.errors import responses
 from api.launch import Launching
 from api.schemas.workspace import LimitsBody, LimitsRequest
 from omniforge.errors import Unauthenticated
 from omniforge.store.admission import Limits
+from omniforge.store.audit import Act
 from omniforge.store.store import Repositories
 
 router = APIRouter(
@@ -22,9 +23,7 @@ async def get_limits(mine: Mine) -> LimitsBody:
 
 
 @router.put("/limits")
-async def set_limits(
-    body: LimitsRequest, caller: Caller, mine: Mine, launch: Launching
-) -> LimitsBody:
+async def set_limits(body: LimitsRequest, audited: Audited, launch: Launching) -> LimitsBody:
     """Set how many runs may be under way at once. Queued runs that a higher number has room for begin.
 
     A lower one ends nothing: no run begins until fewer are under way. A weight holds from the next run on.
@@ -34,6 +33,9 @@ async def set_limits(
         limits = db.admission.set_limits(body.max_concurrent_runs, body.fairness_weight)
         return limits, db.admission.admitted
 
-    limits, admitted = await mine.write(change)
-    await launch.admit(caller.tenant_id, admitted)
+    tenant_id = audited.caller.tenant_id
+    limits, admitted = await audited.write(
+        Act.LIMITS_SET, tenant_id, change, **body.model_dump(mode="json")
+    )
+    await launch.admit(tenant_id, admitted)
     return LimitsBody.of(limits)

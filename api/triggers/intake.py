@@ -25,7 +25,7 @@ from omniforge.webhooks.providers import PROVIDERS
 log = logging.getLogger(__name__)
 
 # Starts share this process with answers, and the machine with the server that they go to.
-STARTS_AT_ONCE = 4
+STARTS_AT_ONCE = 8
 BATCH = 64
 # Nobody wakes it for what another process left behind, or Temporal did not take.
 LOOK_EVERY = 5.0

@@ -31,6 +31,20 @@ ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=200)]
 """A provider's name for a model. `anthropic/`, `openai/` or `offline/` before it says whose it is."""
 
 
+Integrations = Annotated[tuple[str, ...], Field(max_length=20)]
+"""Names of the services on whose accounts an agent's skills act."""
+
+PinnedConnections = Annotated[dict[str, str], Field(max_length=20)]
+"""By integration, the id of the connection to use where a person has several."""
+
+
+class ActsAs(StrEnum):
+    """Whose accounts a run uses that somebody starts; those that time or an event starts use the owner's."""
+
+    OWNER = "owner"
+    STARTER = "starter"
+
+
 class TriggerType(StrEnum):
     ON_DEMAND = "on_demand"
     SCHEDULED = "scheduled"
@@ -150,7 +164,9 @@ class AgentConfig(BaseModel):
     schedule: str | None = None
     event_config: dict[str, Any] | None = None
     skills: tuple[SkillReference, ...]
-    integrations: tuple[str, ...] = ()
+    integrations: Integrations = ()
+    connections: PinnedConnections = {}
+    acts_as: ActsAs = ActsAs.OWNER
     limits: AgentLimits = AgentLimits()
     permissions: Permissions = ()
     sub_agents: SubAgents = ()

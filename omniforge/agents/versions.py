@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel
 
-from omniforge.agents.config import AgentLimits, SkillReference
+from omniforge.agents.config import ActsAs, AgentLimits, SkillReference
 from omniforge.agents.permissions import PermissionRule
 
 
@@ -22,6 +22,9 @@ class AgentVersion(BaseModel, frozen=True):
     permissions: tuple[PermissionRule, ...] = ()
     sub_agents: tuple[str, ...] = ()
     mcp_servers: tuple[str, ...] = ()
+    integrations: tuple[str, ...] = ()
+    connections: dict[str, str] = {}
+    acts_as: ActsAs = ActsAs.OWNER
     created_by: str
     created_at: AwareDatetime
 

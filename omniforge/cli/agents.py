@@ -126,6 +126,7 @@ def _tell(session: Session, agent: "Agent") -> None:
             ("id", agent.id),
             ("name", agent.name),
             ("status", agent.status),
+            ("schedule", agent.schedule),
             ("description", agent.description),
             ("version", agent.version),
             ("skills", ", ".join(skill.id for skill in agent.skills)),

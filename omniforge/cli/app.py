@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from omniforge.cli import agents, approvals, budgets, mcp, runs
+from omniforge.cli.access import audit, keys, members
+from omniforge.cli.connections import accounts, apps, rotating
 from omniforge.cli.control import asking
 from omniforge.cli.doctor import doctor
 from omniforge.cli.exits import ExitCode
 from omniforge.cli.figures import estimates, history
 from omniforge.cli.modes import playing, testing
 from omniforge.cli.plans import showing
+from omniforge.cli.triggers import bulk, deliveries, events, schedules
 from omniforge.cli.validate import validate
 from omniforge.cli.workspace import limits
 
@@ -38,7 +41,20 @@ for command in (asking.pause, asking.resume, asking.interrupt, asking.steer, ask
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(mcp.app, name="mcp")
+schedules.app.command("import")(bulk.import_schedules)
+app.add_typer(schedules.app, name="schedules")
+for command in (deliveries.deliveries, deliveries.delivery, deliveries.redeliver):
+    events.app.command()(command)
+app.add_typer(events.app, name="triggers")
+accounts.app.command()(apps.apps)
+accounts.app.command("set-app")(apps.set_app)
+accounts.app.command("remove-app")(apps.remove_app)
+accounts.app.command("rotate-keys")(rotating.rotate_keys)
+app.add_typer(accounts.app, name="connections")
 app.add_typer(limits.app, name="workspace")
+app.add_typer(keys.app, name="keys")
+app.add_typer(members.app, name="members")
+app.command()(audit.audit)
 app.command()(validate)
 app.command()(doctor)
 

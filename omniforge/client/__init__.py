@@ -15,6 +15,7 @@ from omniforge.client.models import (
     StartedRun,
     Step,
 )
+from omniforge.client.triggering import Delivery, Fire, Schedule, Trigger
 
 __all__ = [
     "Agent",
@@ -23,13 +24,17 @@ __all__ = [
     "Artifact",
     "Budget",
     "Cost",
+    "Delivery",
+    "Fire",
     "McpServer",
     "OmniForgeClient",
     "Page",
     "PlatformUnreachable",
     "Run",
+    "Schedule",
     "StartedRun",
     "Step",
+    "Trigger",
     "Upload",
     "read_upload",
 ]

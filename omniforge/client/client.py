@@ -2,13 +2,19 @@
 
 from typing import Self
 
+from omniforge.client.access.audit import Audit
+from omniforge.client.access.keys import Keys
+from omniforge.client.access.members import Members
 from omniforge.client.agents import Agents
 from omniforge.client.approvals import Approvals
 from omniforge.client.budgets import Budgets
+from omniforge.client.connections import Connections
 from omniforge.client.history import Histories
 from omniforge.client.mcp_servers import McpServers
 from omniforge.client.runs import Runs
+from omniforge.client.schedules import Schedules
 from omniforge.client.transport import Transport
+from omniforge.client.triggers import Triggers
 from omniforge.client.workspace import Workspace
 
 DEFAULT_URL = "http://localhost:8000"
@@ -41,8 +47,14 @@ class OmniForgeClient:
         self.approvals = Approvals(self._transport)
         self.budgets = Budgets(self._transport)
         self.history = Histories(self._transport)
+        self.connections = Connections(self._transport)
         self.mcp_servers = McpServers(self._transport)
+        self.schedules = Schedules(self._transport)
+        self.triggers = Triggers(self._transport)
         self.workspace = Workspace(self._transport)
+        self.keys = Keys(self._transport)
+        self.members = Members(self._transport)
+        self.audit = Audit(self._transport)
 
     async def aclose(self) -> None:
         await self._transport.http.aclose()

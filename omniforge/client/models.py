@@ -47,6 +47,8 @@ class Agent(BaseModel, frozen=True):
     schedule: str | None
     skills: tuple[SkillReference, ...]
     integrations: tuple[str, ...]
+    connections: dict[str, str] = {}
+    acts_as: str = "owner"
     limits: AgentLimits
     permissions: tuple[PermissionRule, ...]
     sub_agents: tuple[str, ...]

@@ -62,6 +62,9 @@ class Transport:
     async def put(self, path: str, kind: type[M], **parts: Any) -> M:
         return _read(await self.send("PUT", path, repeatable=True, **parts), kind)
 
+    async def patch(self, path: str, kind: type[M], **parts: Any) -> M:
+        return _read(await self.send("PATCH", path, repeatable=True, **parts), kind)
+
     async def send(
         self, method: str, path: str, *, repeatable: bool, **parts: Any
     ) -> httpx2.Response:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from omniforge.agents.permissions import PermissionRule
+from omniforge.integrations.accounts import Accounts
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.steps import Json, Step
 
@@ -43,5 +44,6 @@ class SkillWork:
     script: Script | None = None
     """Given in a rehearsal: no call with an effect reaches its tool."""
     mcp_servers: tuple[str, ...] = ()
+    accounts: Accounts | None = None
     on_demand: "tuple[Skill, ...]" = ()
     """Further skills that it may load."""

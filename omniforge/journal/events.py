@@ -9,7 +9,17 @@ from omniforge.agents.budgets import Shortfall
 from omniforge.agents.modes import RunMode
 from omniforge.agents.runs import ErrorInfo, TokenUsage
 
-WaitKind = Literal["effect", "approval", "input", "budget", "child"]
+WaitKind = Literal["effect", "approval", "input", "budget", "connection", "child"]
+
+
+class NeededConnection(BaseModel, frozen=True):
+    """The connection that a call could not be made without: newer tokens of one, or a first one."""
+
+    connection_id: str | None
+    version: int = 0
+    """Of the tokens that are of no use any more."""
+    user_id: str = ""
+    integration_id: str = ""
 
 
 class Wait(BaseModel, frozen=True):
@@ -17,7 +27,8 @@ class Wait(BaseModel, frozen=True):
 
     `arguments` are those of the call that someone must allow; the id is made from them, so a decision
     holds for exactly this call. `said` are the model's words when it asked for the call, and `follows`
-    is the wait that it answers so. `short` says what is missing where money is waited for.
+    is the wait that it answers so. `short` says what is missing where money is waited for, and
+    `connection` where an account has to be connected.
     """
 
     kind: WaitKind
@@ -28,6 +39,7 @@ class Wait(BaseModel, frozen=True):
     said: str = ""
     follows: str | None = None
     short: Shortfall | None = None
+    connection: NeededConnection | None = None
 
 
 class Edit(BaseModel, frozen=True):

@@ -456,6 +456,9 @@ class Journal:
         try:
             async with asyncio.timeout(effect.timeout.total_seconds()):
                 performed = await perform(sending)
+        except PersonNeeded:
+            await self._take_back(step, earlier)
+            raise
         except (OutcomeUnknown, TimeoutError) as error:
             doubtful = await self._doubt(step, str(error) or "no answer in time")
             return await self._resolve(slot, doubtful, perform)
@@ -464,6 +467,13 @@ class Journal:
             doubtful = await self._doubt(step, performed.error.message)
             return await self._resolve(slot, doubtful, perform)
         return await self._settle(slot, step, performed, time.monotonic() - began)
+
+    async def _take_back(self, step: Step, earlier: Step | None) -> None:
+        """Nothing left this machine: the step is as it was, and people's leave for it still holds."""
+        unsent = replace(step, status=StepStatus.PLANNED, sends=0)
+        if earlier is not None:
+            unsent = replace(step, status=earlier.status, error=earlier.error, sends=earlier.sends)
+        await self._commit(Transition(steps=[replace(unsent, send_by=clock.now())]))
 
     async def _doubt(self, step: Step, reason: str) -> Step:
         error = ErrorInfo(code=OutcomeUnknown.code, message=reason)
@@ -480,6 +490,8 @@ class Journal:
             # Its sender may still be alive until then; only afterwards is the wire quiet.
             await sleep_until(step.send_by)
         effect = slot.request.effect
+        if step.status is StepStatus.PLANNED and effect is not None:
+            return await self._send(slot, effect, perform)
         # Without it the tool, or the right to call it, went away while its effect was in doubt.
         if effect is None or step.sends >= MAX_SENDS:
             raise PersonNeeded((question_of(step),))

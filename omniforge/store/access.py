@@ -2,15 +2,40 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from omniforge import clock
-from omniforge.errors import Unauthenticated
-from omniforge.identity import Principal, Role, new_id
+from omniforge.errors import KeyRefused, Unauthenticated
+from omniforge.identity import KeyScope, Permission, Principal, Role, new_id
 from omniforge.store.tables import api_keys, memberships, tenants, users
 
 KEY_PREFIX = "of_sk_"
+# What is shown of a key later on. The rest of its 256 bits stays far out of anyone's reach.
+SHOWN = len(KEY_PREFIX) + 5
+
+UNKNOWN_KEY = "This API key is not known, or it was revoked."
+
+# Built once, for it is part of every request.
+_BY_HASH = (
+    select(
+        api_keys.c.id,
+        api_keys.c.tenant_id,
+        api_keys.c.user_id,
+        api_keys.c.permissions,
+        api_keys.c.agent_id,
+        api_keys.c.expires_at,
+        api_keys.c.revoked_at,
+        memberships.c.role,
+    )
+    .outerjoin(
+        memberships,
+        (memberships.c.tenant_id == api_keys.c.tenant_id)
+        & (memberships.c.user_id == api_keys.c.user_id),
+    )
+    .where(api_keys.c.key_hash == bindparam("hash"))
+)
 
 
 def new_key() -> str:
@@ -23,24 +48,26 @@ def key_hash(key: str) -> str:
 
 
 def principal_of(connection: Connection, key: str) -> Principal:
-    """Who a key belongs to.
+    """Who a key belongs to, and what it lets them do.
 
     Raises:
-        Unauthenticated: The key is unknown or revoked.
+        Unauthenticated: The key is unknown.
+        KeyRefused: It was revoked, has expired, or its owner is no member any more.
     """
-    query = (
-        select(api_keys.c.tenant_id, api_keys.c.user_id, memberships.c.role)
-        .join(
-            memberships,
-            (memberships.c.tenant_id == api_keys.c.tenant_id)
-            & (memberships.c.user_id == api_keys.c.user_id),
-        )
-        .where(api_keys.c.key_hash == key_hash(key), api_keys.c.revoked_at.is_(None))
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_BY_HASH, {"hash": key_hash(key)}).first()
     if row is None:
-        raise Unauthenticated("This API key is not known, or it was revoked.")
-    return Principal(row.tenant_id, row.user_id, Role(row.role))
+        raise Unauthenticated(UNKNOWN_KEY)
+    if row.revoked_at is not None or row.role is None:
+        raise KeyRefused(UNKNOWN_KEY, row.tenant_id, row.user_id, row.id)
+    if row.expires_at is not None and row.expires_at <= clock.now():
+        raise KeyRefused("This API key has expired.", row.tenant_id, row.user_id, row.id)
+    scope = KeyScope(permissions_of(row.permissions), row.agent_id, row.expires_at)
+    return Principal(row.tenant_id, row.user_id, Role(row.role), scope, row.id)
+
+
+def permissions_of(column: Sequence[str] | None) -> frozenset[Permission] | None:
+    """The permissions that a key's row lists. A word of another version grants nothing."""
+    return None if column is None else frozenset(Permission) & frozenset(column)
 
 
 def create_tenant(connection: Connection, name: str, owner: str) -> Principal:
@@ -51,7 +78,7 @@ def create_tenant(connection: Connection, name: str, owner: str) -> Principal:
     )
     connection.execute(insert(users), [{"id": principal.user_id, "name": owner, "created_at": at}])
     row = {"tenant_id": principal.tenant_id, "user_id": principal.user_id, "role": principal.role}
-    connection.execute(insert(memberships), [row])
+    connection.execute(insert(memberships), [{**row, "created_at": at}])
     return principal
 
 
@@ -64,6 +91,8 @@ def create_key(connection: Connection, principal: Principal, name: str) -> str:
         "user_id": principal.user_id,
         "name": name,
         "key_hash": key_hash(key),
+        "prefix": key[:SHOWN],
+        "created_by": principal.user_id,
         "created_at": clock.now(),
     }
     connection.execute(insert(api_keys), [row])

@@ -6,14 +6,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, case, func, insert, select, update
 
 from omniforge import clock
-from omniforge.agents.config import AgentConfig, AgentStatus, UsageStats
+from omniforge.agents.config import ActsAs, AgentConfig, AgentStatus, UsageStats
 from omniforge.agents.modes import RunMode
-from omniforge.agents.runs import RunStatus
+from omniforge.agents.runs import Run, RunStatus, RunTrigger
 from omniforge.agents.versions import AgentVersion
 from omniforge.errors import AgentChanged, AgentInvalid, AgentNotFound
+from omniforge.integrations.accounts import Accounts
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, page_of
-from omniforge.store.tables import agent_configs, agent_executions, agent_versions
+from omniforge.store.tables import agent_configs, agent_executions, agent_versions, schedules
 
 # A few kilobytes each; more than the agents that are busy at one time.
 MAX_VERSIONS_KEPT = 1_000
@@ -87,6 +88,15 @@ class AgentRepository(Repository):
             _versions[key] = known
         return known
 
+    def accounts(self, run: Run, version: AgentVersion) -> Accounts | None:
+        """The accounts that a run may act on. What time or an event starts acts as the agent's owner."""
+        if not version.integrations:
+            return None
+        user_id = run.triggered_by
+        if version.acts_as is ActsAs.OWNER or run.trigger_type is not RunTrigger.ON_DEMAND:
+            user_id = self.get(run.agent_id).created_by
+        return Accounts(self._tenant_id, user_id, version.integrations, version.connections)
+
     def page(self, limit: int, cursor: str | None, status: AgentStatus | None) -> Page[AgentConfig]:
         """Newest first. Archived agents are listed only when asked for by status."""
         wanted = (
@@ -112,7 +122,9 @@ class AgentRepository(Repository):
             AgentInvalid: It wants to run agents that are not there, or that run it.
         """
         self._check_sub_agents(agent)
-        columns = agent.model_dump(include={"name", "description", "version"}) | _json(agent)
+        columns = agent.model_dump(
+            include={"name", "description", "trigger_type", "version"}
+        ) | _json(agent)
         self._update(
             agent.id,
             agent_configs.c.version == of_version,
@@ -127,8 +139,12 @@ class AgentRepository(Repository):
         Raises:
             AgentChanged: It was archived meanwhile, which is for good.
         """
-        alive = agent_configs.c.status != AgentStatus.ARCHIVED
-        self._update(agent_id, alive, {"status": status, "updated_at": clock.now()})
+        alive, at = agent_configs.c.status != AgentStatus.ARCHIVED, clock.now()
+        self._update(agent_id, alive, {"status": status, "updated_at": at})
+        # Whether Temporal's schedules are there, and paused, depends on their agent.
+        mine = (schedules.c.tenant_id == self._tenant_id, schedules.c.agent_id == agent_id)
+        newer = {"revision": schedules.c.revision + 1, "updated_at": at}
+        self._connection.execute(update(schedules).where(*mine).values(newer))
 
     def _update(self, agent_id: str, only_if: ColumnElement[bool], values: dict[str, Any]) -> None:
         statement = update(agent_configs).where(
@@ -188,7 +204,7 @@ class AgentRepository(Repository):
 
 _DOCUMENTS = {
     *("skills", "integrations", "limits", "permissions", "sub_agents", "mcp_servers"),
-    *("shared_with", "event_config"),
+    *("shared_with", "event_config", "connections", "acts_as"),
 }
 
 

@@ -7,6 +7,7 @@ from omniforge.agents.plan import NodeEnd, Plan
 from omniforge.agents.runs import ErrorInfo, Run, RunStatus
 from omniforge.agents.versions import AgentVersion, PinnedSkill
 from omniforge.execution.work import Script
+from omniforge.integrations.accounts import Accounts
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.steps import Json
 
@@ -48,5 +49,7 @@ class NodeBrief:
     """Whether its model calls must be of known prices, because a cap is over them."""
     run: Run
     plan: Plan
+    accounts: Accounts | None = None
+    """Where its agent names integrations."""
     script: Script | None = None
     """What is said in the place of tools; None when this is no rehearsal."""

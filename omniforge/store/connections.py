@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import ColumnElement, RowMapping, delete, exists, select, update
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import RowMapping, select, update
 
 from omniforge.errors import ConnectionNotFound
 from omniforge.integrations.oauth.connection import (
@@ -14,12 +14,24 @@ from omniforge.integrations.oauth.connection import (
     ConnectionStatus,
     Consent,
     SealedTokens,
+    Tokens,
 )
+from omniforge.journal.events import NeededConnection, Wait
+from omniforge.journal.ports import NodeStatus
+from omniforge.store.links import KEPT_AFTER_END
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, insert_into, page_of
-from omniforge.store.tables import credentials, oauth_states
+from omniforge.store.tables import (
+    agent_executions,
+    credentials,
+    memberships,
+    nodes,
+    oauth_states,
+    streams,
+)
 
 if TYPE_CHECKING:
+    from omniforge.integrations.oauth.manager import OAuthManager
     from omniforge.store.store import Store
 
 
@@ -49,6 +61,28 @@ class ConnectionRepository(Repository):
         )
         row = self._connection.execute(query).mappings().first()
         return None if row is None else _connection_of(row)
+
+    def of_person(self, user_id: str, integration_id: str) -> list[Connection]:
+        """A member's connections at one service that are not disconnected, oldest first."""
+        query = self._query(
+            credentials.c.user_id == user_id,
+            credentials.c.integration_id == integration_id,
+            credentials.c.status != ConnectionStatus.DISCONNECTED,
+            self._is_members(),
+        ).order_by(credentials.c.id)
+        return [_connection_of(row) for row in self._connection.execute(query).mappings()]
+
+    def usable(self, connection_id: str) -> Connection:
+        """A connection of somebody who is a member still.
+
+        Raises:
+            ConnectionNotFound: It is missing, another tenant's, or of somebody who has left.
+        """
+        query = self._query(credentials.c.id == connection_id, self._is_members())
+        row = self._connection.execute(query).mappings().first()
+        if row is None:
+            raise ConnectionNotFound(connection_id)
+        return _connection_of(row)
 
     def save(self, connection: Connection, tokens: SealedTokens) -> bool:
         """Write a new connection, or all of one that is there.
@@ -109,12 +143,58 @@ class ConnectionRepository(Repository):
         }
         self._connection.execute(gone.values(values))
 
+    def reconnected(self, run_id: str | None = None) -> dict[str, list[str]]:
+        """Runs that wait for an account that is connected by now, each with the waits that can end.
+
+        With an id, of this run only.
+        """
+        query = (
+            select(nodes.c.stream_id, nodes.c.waits)
+            .join(agent_executions, agent_executions.c.id == nodes.c.stream_id)
+            .join(streams, streams.c.id == nodes.c.stream_id)
+            .where(
+                agent_executions.c.tenant_id == self._tenant_id,
+                agent_executions.c.completed_at.is_(None),
+                nodes.c.status == NodeStatus.WAITING,
+            )
+        )
+        # One that is paused would not go on with it, and looks for itself when it may.
+        chosen = streams.c.wish.is_(None) if run_id is None else nodes.c.stream_id == run_id
+        found: dict[str, list[str]] = {}
+        for row in self._connection.execute(query.where(chosen)):
+            for wait in map(Wait.model_validate, row.waits):
+                if wait.connection is not None and self._is_there(wait.connection):
+                    found.setdefault(row.stream_id, []).append(wait.id)
+        return found
+
     def ask_consent(self, consent: Consent) -> None:
+        """Keep a consent that is asked for, and no longer those that ended a day ago."""
+        ended = oauth_states.c.expires_at < consent.created_at - KEPT_AFTER_END
+        mine = oauth_states.c.tenant_id == self._tenant_id
+        self._connection.execute(delete(oauth_states).where(mine, ended))
         row: dict[str, Any] = asdict(consent)
         row["verifier_encrypted"] = row.pop("verifier")
         self._connection.execute(insert_into(self._connection, oauth_states), [row])
 
     # ---- inside ------------------------------------------------------------------------------
+
+    def _is_there(self, needed: NeededConnection) -> bool:
+        if needed.connection_id is None:
+            theirs = self.of_person(needed.user_id, needed.integration_id)
+            return any(one.status is ConnectionStatus.ACTIVE for one in theirs)
+        query = self._query(
+            credentials.c.id == needed.connection_id,
+            credentials.c.status == ConnectionStatus.ACTIVE,
+            credentials.c.version > needed.version,
+        )
+        return self._connection.execute(query).first() is not None
+
+    def _is_members(self) -> ColumnElement[bool]:
+        """Whoever leaves takes their accounts along."""
+        return exists().where(
+            memberships.c.tenant_id == self._tenant_id,
+            memberships.c.user_id == credentials.c.user_id,
+        )
 
     def _query(self, *conditions: Any) -> Any:
         mine = credentials.c.tenant_id == self._tenant_id
@@ -181,6 +261,26 @@ class StoredConnections:
     async def forget(self, connection: Connection, at: datetime) -> None:
         mine = self._store.for_tenant(connection.tenant_id)
         await mine.write(lambda db: db.connections.forget(connection, at))
+
+
+class StoredAccounts:
+    """Connections as runs use them: the store's, with the tokens that the manager keeps fresh."""
+
+    def __init__(self, store: "Store", manager: "OAuthManager") -> None:
+        self._store, self._manager = store, manager
+
+    async def of_person(
+        self, tenant_id: str, user_id: str, integration_id: str
+    ) -> Sequence[Connection]:
+        mine = self._store.for_tenant(tenant_id)
+        return await mine.read(lambda db: db.connections.of_person(user_id, integration_id))
+
+    async def get(self, tenant_id: str, connection_id: str) -> Connection:
+        mine = self._store.for_tenant(tenant_id)
+        return await mine.read(lambda db: db.connections.usable(connection_id))
+
+    async def tokens(self, connection: Connection, refused: int) -> Tokens:
+        return await self._manager.tokens(connection.id, connection.tenant_id, refused)
 
 
 def connections_to_tend(

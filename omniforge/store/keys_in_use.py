@@ -5,6 +5,7 @@ from sqlalchemy import Connection, delete, select
 from omniforge.errors import KeyMissing, Rejected
 from omniforge.keys import KeyRing
 from omniforge.store.database import Database
+from omniforge.store.rotation import count_under
 from omniforge.store.sql import insert_into
 from omniforge.store.tables import platform_marks
 
@@ -36,11 +37,16 @@ async def retire_key(database: Database, key_id: str) -> None:
     """Let processes start without a key. What is still encrypted with it can then not be read.
 
     Raises:
-        Rejected: That key is not in use.
+        Rejected: That key is not in use, or secrets are encrypted with it.
     """
     in_use = await database.read(_in_use)
     if key_id not in in_use:
         raise Rejected(f"No key {key_id!r} is in use here; in use: {', '.join(in_use) or 'none'}.")
+    if count := await database.read(lambda connection: count_under(connection, key_id)):
+        raise Rejected(
+            f"{count} secrets are encrypted with key {key_id!r}. Put a newer key in front of it, and run"
+            " `omniforge connections rotate-keys`."
+        )
     mark = platform_marks.c.name == _PREFIX + key_id
     await database.write(lambda connection: connection.execute(delete(platform_marks).where(mark)))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, update
+from sqlalchemy import RowMapping, func, select, update
 
 from omniforge import clock
 from omniforge.agents.plan import item_node
@@ -24,13 +24,23 @@ from omniforge.store.records import document_of, error_of
 from omniforge.store.repository import Repository
 from omniforge.store.sql import insert_into
 from omniforge.store.streams import advance
-from omniforge.store.tables import nodes
+from omniforge.store.tables import nodes, steps
 
 RUN = Fate(kind="run")
 
 
 class NodeRepository(Repository):
     """Nodes that no executor has claimed. All of it may be repeated: the record of the first time counts."""
+
+    def count_steps(self, key: NodeKey) -> int:
+        """How many steps a node has on record."""
+        of_node = (
+            steps.c.tenant_id == self._tenant_id,
+            steps.c.stream_id == key.stream_id,
+            steps.c.node == key.node,
+            steps.c.generation == key.generation,
+        )
+        return self._connection.execute(select(func.count()).where(*of_node)).scalar_one()
 
     def fate(self, course: Course, key: NodeKey) -> Fate:
         """Decide what becomes of a node whose turn it is, and put it on record unless it just runs."""

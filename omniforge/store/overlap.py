@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, select, update
 
-from omniforge.agents.runs import RunStatus
+from omniforge.agents.runs import RunStatus, RunTrigger
 from omniforge.agents.triggers.schedules import Overlap
 from omniforge.store.admission import EARLIER_RUN, AdmissionRepository
 from omniforge.store.repository import Repository
@@ -36,6 +36,18 @@ class OverlapRepository(Repository):
         query = select(schedules).where(*mine).with_for_update(key_share=True)
         return self._connection.execute(query).mappings().first()
 
+    def lock_of(self, run_id: str) -> str | None:
+        """The schedule of a run, locked, because the end of one run may be the beginning of another."""
+        query = select(_runs.trigger_id).where(
+            _runs.id == run_id,
+            _runs.tenant_id == self._tenant_id,
+            _runs.trigger_type == RunTrigger.SCHEDULED,
+        )
+        schedule_id: str | None = self._connection.execute(query).scalar()
+        if schedule_id is not None:
+            self.lock(schedule_id)
+        return schedule_id
+
     def blocker(self, schedule: RowMapping) -> str | None:
         """The run of a schedule that keeps another one from beginning. Ask under the lock."""
         query = self._unfinished(schedule["id"]).where(~_IS_HELD)
@@ -60,6 +72,12 @@ class OverlapRepository(Repository):
         eligible = update(agent_executions).where(_runs.id.in_(following.subquery().select()))
         eligible = eligible.where(_runs.tenant_id == self._tenant_id)
         return self._connection.execute(eligible.values(waiting_for=None)).rowcount == 1
+
+    def make_room(self, schedule_id: str | None, is_place_free: bool) -> None:
+        """Let in and admit whoever may begin because a run has ended, or waits for people."""
+        is_let_in = schedule_id is not None and self.let_in(schedule_id)
+        if is_let_in or is_place_free:
+            self._admission.admit()
 
     def let_all_in(self) -> None:
         """The same for every schedule of the tenant. What a crash or a changed setting left is healed."""

@@ -12,9 +12,11 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     RowMapping,
     bindparam,
+    exists,
     func,
     insert,
     select,
@@ -126,9 +128,9 @@ def may_fit(connection: Connection, tenant_id: str, stream_id: str, amount: Deci
     return all(level.may_fit(amount) for level in [*levels, *caps_over(connection, stream_id)])
 
 
-def is_capped(connection: Connection, payer: Payer) -> bool:
-    """Whether a payer's calls have to fit under any cap but the run's own."""
-    return connection.execute(_LEVELS, _place_of(payer)).first() is not None
+def is_capped(tenant: ColumnElement[str], *payers: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether calls have to fit under any cap but the run's own, as part of another query."""
+    return exists().where(budgets.c.tenant_id == tenant, budgets.c.subject.in_([tenant, *payers]))
 
 
 def budget_of(row: RowMapping) -> Budget:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, select, update
 
 from omniforge import clock
 from omniforge.agents.budgets import Payer
@@ -15,7 +15,6 @@ from omniforge.agents.runs import (
     ErrorInfo,
     Run,
     RunStatus,
-    RunTrigger,
     SkillResult,
     TokenUsage,
 )
@@ -24,7 +23,7 @@ from omniforge.errors import ExecutionNotFound, IdempotencyConflict
 from omniforge.errors import RunFinished as RunHasEnded
 from omniforge.journal.blobs import Manifest
 from omniforge.journal.events import Event, EventBody, NewEvent, RunFinished, RunStarted
-from omniforge.journal.steps import Json, NodeKey, Origin, Step
+from omniforge.journal.steps import Json, Origin, Step
 from omniforge.store.admission import EARLIER_RUN, TO_BE_TOLD, AdmissionRepository
 from omniforge.store.agents import AgentRepository
 from omniforge.store.briefs import Begun, NodeBrief
@@ -34,13 +33,15 @@ from omniforge.store.records import run_of, step_of
 from omniforge.store.repository import Repository
 from omniforge.store.reservations import is_capped
 from omniforge.store.results import SkillResults
-from omniforge.store.sql import Page, insert_into, page_of
+from omniforge.store.sql import Page, insert_new, page_of
 from omniforge.store.streams import advance, caps_over, events_after, open_stream
 from omniforge.store.tables import agent_executions, nodes, steps, streams, tenants
 
 # Built once: on the way of every run, putting a statement together costs more than running it.
+_payers = agent_executions.c["tenant_id", "triggered_by", "agent_id"]
 _RUN = (
-    select(agent_executions, tenants.c.max_concurrent_runs, streams.c.wish)
+    select(agent_executions, tenants.c.max_concurrent_runs, streams.c.wish, streams.c.cap)
+    .add_columns(is_capped(*_payers).label("is_payer_capped"))
     .outerjoin(tenants, tenants.c.id == agent_executions.c.tenant_id)
     .outerjoin(streams, streams.c.id == agent_executions.c.id)
     .where(
@@ -48,12 +49,18 @@ _RUN = (
         agent_executions.c.tenant_id == bindparam("tenant"),
     )
 )
+_CHANGE = update(agent_executions).where(
+    agent_executions.c.id == bindparam("run"),
+    agent_executions.c.tenant_id == bindparam("tenant"),
+    agent_executions.c.status.not_in(FINAL_STATUSES),
+)
 _NOT_BEGUN = {RunStatus.PENDING, RunStatus.QUEUED}
 _NODES = (
     select(nodes)
     .where(nodes.c.stream_id == bindparam("run"))
     .order_by(nodes.c.generation, nodes.c.started_at, nodes.c.node)
 )
+_NODES_BUT = _NODES.where(nodes.c.node.not_like(bindparam("left_out")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,7 @@ class RunRepository(Repository):
             "body_hash": once.body_hash if once else None,
         }
         row.pop("cost_usd")
-        statement = insert_into(self._connection, agent_executions).on_conflict_do_nothing()
-        if self._connection.execute(statement, [row]).rowcount == 1 or once is None:
+        if insert_new(self._connection, agent_executions, row) or once is None:
             return run, True
         mine = agent_executions.c.idempotency_key == once.key
         earlier = self._connection.execute(self._query(mine)).mappings().one()
@@ -154,11 +160,11 @@ class RunRepository(Repository):
         Who waits for people or money gives its place to the next, and goes on without a new one.
         """
         is_leaving = waiting_for not in {None, "child"}
-        schedule_id = self._schedule_of(run_id) if is_leaving else None
+        schedule_id = self._overlap.lock_of(run_id) if is_leaving else None
         is_leaving = is_leaving and self._admission.lock_if_capped()
         status = RunStatus.WAITING if waiting_for else RunStatus.RUNNING
         self._set(run_id, status=status, waiting_for=waiting_for)
-        self._make_room(schedule_id, is_leaving)
+        self._overlap.make_room(schedule_id, is_leaving)
 
     def brief(self, run_id: str, node: str) -> NodeBrief:
         """What a skill starts from: the run's input or what was handed on, and the files so far.
@@ -183,6 +189,7 @@ class RunRepository(Repository):
             has_cap=not is_replay and self._is_under_any_cap(row),
             run=run,
             plan=plan,
+            accounts=AgentRepository(self._connection, self._tenant_id).accounts(run, version),
         )
 
     def course(self, run_id: str) -> Course:
@@ -198,7 +205,7 @@ class RunRepository(Repository):
         Result, usage and cost are put together from what its skills recorded.
         """
         row = self._row(run_id)
-        schedule_id = self._schedule_of(run_id) if row["trigger_id"] else None
+        schedule_id = self._overlap.lock_of(run_id) if row["trigger_id"] else None
         if is_capped := self._admission.is_capped(row):
             self._admission.lock()
         if is_capped or schedule_id is not None:
@@ -228,7 +235,7 @@ class RunRepository(Repository):
             open_stream(self._connection, run_id, self._payer(row), None, at)
         told = RunFinished(status=status, result=result, error=error, cost_usd=cost)
         self._tell(run_id, told, row["generation"])
-        self._make_room(schedule_id, is_capped)
+        self._overlap.make_room(schedule_id, is_capped)
         return run_of({**row, **ended})
 
     def steps(self, run_id: str) -> list[tuple[str, Step]]:
@@ -276,34 +283,7 @@ class RunRepository(Repository):
         }
         return self._connection.execute(statement.values(ended)).rowcount == 1
 
-    def count_steps(self, key: NodeKey) -> int:
-        """How many steps a node has on record."""
-        of_node = (
-            steps.c.tenant_id == self._tenant_id,
-            steps.c.stream_id == key.stream_id,
-            steps.c.node == key.node,
-            steps.c.generation == key.generation,
-        )
-        return self._connection.execute(select(func.count()).where(*of_node)).scalar_one()
-
     # ---- inside ------------------------------------------------------------------------------
-
-    def _schedule_of(self, run_id: str) -> str | None:
-        """The schedule of a run, locked, because the end of one run may be the beginning of another."""
-        query = select(agent_executions.c.trigger_id).where(
-            agent_executions.c.id == run_id,
-            agent_executions.c.tenant_id == self._tenant_id,
-            agent_executions.c.trigger_type == RunTrigger.SCHEDULED,
-        )
-        schedule_id: str | None = self._connection.execute(query).scalar()
-        if schedule_id is not None:
-            self._overlap.lock(schedule_id)
-        return schedule_id
-
-    def _make_room(self, schedule_id: str | None, is_capped: bool) -> None:
-        is_let_in = schedule_id is not None and self._overlap.let_in(schedule_id)
-        if is_let_in or is_capped:
-            self._admission.admit()
 
     def _query(self, *conditions: ColumnElement[bool]) -> Any:
         mine = agent_executions.c.tenant_id == self._tenant_id
@@ -374,12 +354,8 @@ class RunRepository(Repository):
         return run.model_copy(update={"mode": mode, "priority": parent.priority})
 
     def _set(self, run_id: str, **values: Any) -> None:
-        statement = update(agent_executions).where(
-            agent_executions.c.id == run_id,
-            agent_executions.c.tenant_id == self._tenant_id,
-            agent_executions.c.status.not_in(FINAL_STATUSES),
-        )
-        self._connection.execute(statement.values(values))
+        place = {"run": run_id, "tenant": self._tenant_id}
+        self._connection.execute(_CHANGE, place | values)
 
     def _tell(self, run_id: str, body: EventBody, generation: int = 0) -> None:
         key = f"{body.type}/{generation}"
@@ -388,8 +364,8 @@ class RunRepository(Repository):
 
     def _rows_before(self, run_id: str, node: str) -> dict[str, RowMapping]:
         """What a node starts from: none of its siblings, of which there may be a thousand."""
-        siblings = nodes.c.node.like(f"{skill_of(node)}[%")
-        rows = self._connection.execute(_NODES.where(~siblings), {"run": run_id}).mappings()
+        place = {"run": run_id, "left_out": f"{skill_of(node)}[%"}
+        rows = self._connection.execute(_NODES_BUT, place).mappings()
         return {row["node"]: row for row in rows}
 
     def _node_rows(self, run_id: str) -> dict[str, RowMapping]:
@@ -398,8 +374,10 @@ class RunRepository(Repository):
         return {row["node"]: row for row in rows}
 
     def _is_under_any_cap(self, row: RowMapping) -> bool:
-        payer = self._payer(row)
-        return bool(caps_over(self._connection, row["id"])) or is_capped(self._connection, payer)
+        if row["cap"] is not None or row["is_payer_capped"]:
+            return True
+        above = row["parent_id"]
+        return above is not None and bool(caps_over(self._connection, above))
 
     def _payer(self, row: RowMapping) -> Payer:
         return Payer(self._tenant_id, row["triggered_by"], row["agent_id"])

@@ -20,9 +20,21 @@ Insert = sqlite.Insert | postgresql.Insert
 
 def insert_into(connection: Connection, table: Table) -> Insert:
     """An insert that knows `on_conflict_do_...` in the connection's dialect."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless one with its key is there already; whether it was inserted."""
+    return connection.execute(_insert_new(connection.dialect.name, table), [row]).rowcount == 1
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    return _insert(dialect, table).on_conflict_do_nothing()
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -33,7 +45,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 @cache
 def _upsert(dialect: str, table: Table) -> Insert:
     """Built once: putting the statement together costs more than running it."""
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    statement = _insert(dialect, table)
     keys = [column.name for column in table.primary_key]
     others = {
         column.name: statement.excluded[column.name]

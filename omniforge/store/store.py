@@ -20,22 +20,32 @@ from omniforge.store.access import principal_of
 from omniforge.store.admission import AdmissionRepository
 from omniforge.store.agents import AgentRepository
 from omniforge.store.approvals import ApprovalRepository
+from omniforge.store.apps import AppRepository
+from omniforge.store.audit import AuditRepository
 from omniforge.store.blobs import FolderBlobs
 from omniforge.store.briefs import NodeBrief
 from omniforge.store.budgets import BudgetRepository
 from omniforge.store.children import ChildRepository
+from omniforge.store.connections import ConnectionRepository
 from omniforge.store.control import ControlRepository
 from omniforge.store.database import Database, open_database
+from omniforge.store.deliveries import DeliveryRepository
 from omniforge.store.fires import FireRepository
 from omniforge.store.history import HistoryRepository
+from omniforge.store.invitations import InvitationRepository
 from omniforge.store.journal import SqlJournalStore
+from omniforge.store.keys import KeyRepository
+from omniforge.store.links import LinkRepository
 from omniforge.store.mcp_servers import McpServerRepository
+from omniforge.store.members import MemberRepository
 from omniforge.store.nodes import NodeRepository
 from omniforge.store.overlap import OverlapRepository
 from omniforge.store.recordings import RecordingRepository
 from omniforge.store.retries import RetryRepository
 from omniforge.store.runs import RunRepository
+from omniforge.store.schedules import ScheduleRepository
 from omniforge.store.tables import agent_executions
+from omniforge.store.triggers import TriggerRepository
 from omniforge.store.waits import WaitRepository
 
 T = TypeVar("T")
@@ -61,12 +71,36 @@ class Repositories:
         return AdmissionRepository(self._connection, self._tenant_id, self._platform_cap)
 
     @cached_property
+    def apps(self) -> AppRepository:
+        return AppRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def links(self) -> LinkRepository:
+        return LinkRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def connections(self) -> ConnectionRepository:
+        return ConnectionRepository(self._connection, self._tenant_id)
+
+    @cached_property
     def overlap(self) -> OverlapRepository:
         return OverlapRepository(self._connection, self._tenant_id, self.admission)
 
     @cached_property
     def fires(self) -> FireRepository:
         return FireRepository(self._connection, self._tenant_id, self.overlap)
+
+    @cached_property
+    def schedules(self) -> ScheduleRepository:
+        return ScheduleRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def triggers(self) -> TriggerRepository:
+        return TriggerRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def deliveries(self) -> DeliveryRepository:
+        return DeliveryRepository(self._connection, self._tenant_id)
 
     @cached_property
     def nodes(self) -> NodeRepository:
@@ -107,6 +141,22 @@ class Repositories:
     @cached_property
     def budgets(self) -> BudgetRepository:
         return BudgetRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def members(self) -> MemberRepository:
+        return MemberRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        return KeyRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def invitations(self) -> InvitationRepository:
+        return InvitationRepository(self._connection, self._tenant_id)
+
+    @cached_property
+    def audit(self) -> AuditRepository:
+        return AuditRepository(self._connection, self._tenant_id)
 
 
 class TenantStore:

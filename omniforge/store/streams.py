@@ -39,7 +39,7 @@ from omniforge.journal.events import (
 )
 from omniforge.journal.ports import Word
 from omniforge.store.columns import Money
-from omniforge.store.sql import insert_into
+from omniforge.store.sql import insert_new
 from omniforge.store.tables import events, streams
 
 CHANNEL = "omniforge_events"
@@ -103,7 +103,7 @@ def open_stream(
         "overrun": Decimal(0),
         "created_at": at,
     }
-    connection.execute(insert_into(connection, streams).on_conflict_do_nothing(), [row])
+    insert_new(connection, streams, row)
 
 
 def advance(
@@ -229,7 +229,12 @@ def _proceeds(connection: Connection, stream_id: str, tenant_id: str, money: Mov
 
 
 def _amounts(money: Movement) -> dict[str, Decimal]:
-    return {f"to_{name}": amount for name, amount in asdict(money).items()}
+    return {
+        "to_reserve": money.reserve,
+        "to_release": money.release,
+        "to_settle": money.settle,
+        "to_overrun": money.overrun,
+    }
 
 
 def _line_of(connection: Connection, stream_id: str | None) -> list[dict[str, Any]]:

@@ -12,11 +12,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from omniforge.store.columns import Document, Money, Timestamp
@@ -53,6 +55,8 @@ users = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("name", String(255), nullable=False),
+    # A program, whose keys the admins of its workspace make.
+    Column("is_service", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Timestamp, nullable=False),
 )
 
@@ -62,6 +66,7 @@ memberships = Table(
     Column("tenant_id", ForeignKey("tenants.id"), primary_key=True),
     Column("user_id", ForeignKey("users.id"), primary_key=True),
     Column("role", String(32), nullable=False),
+    Column("created_at", Timestamp),  # unknown of those who joined before it was kept
 )
 
 api_keys = Table(
@@ -72,8 +77,49 @@ api_keys = Table(
     Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("name", String(255), nullable=False),
     Column("key_hash", String(64), nullable=False, unique=True),
+    # Its first characters, by which people know it again.
+    Column("prefix", String(16), nullable=False, server_default=""),
+    Column("permissions", Document),  # null: all that the role of its owner has
+    Column("agent_id", String(64)),
+    Column("created_by", String(64)),
     Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp),
+    Column("last_used_at", Timestamp),
     Column("revoked_at", Timestamp),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("note", String(255), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp),
+    Column("accepted_at", Timestamp),
+    Column("accepted_by", String(64)),
+    Index("ix_invitations_tenant_id_created_at", "tenant_id", "created_at"),
+)
+
+# Rows are added and never changed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("credential", String(64), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("details", Document, nullable=False),
+    Index("ix_audit_tenant_id_created_at", "tenant_id", "created_at"),
 )
 
 agent_configs = Table(
@@ -93,6 +139,8 @@ agent_configs = Table(
     Column("permissions", Document, nullable=False),
     Column("sub_agents", Document, nullable=False),
     Column("mcp_servers", Document, nullable=False),
+    Column("connections", Document, nullable=False, server_default="{}"),
+    Column("acts_as", String(16), nullable=False, server_default="owner"),
     Column("created_by", String(64), nullable=False, index=True),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
@@ -113,6 +161,9 @@ agent_versions = Table(
     Column("permissions", Document, nullable=False),
     Column("sub_agents", Document, nullable=False),
     Column("mcp_servers", Document, nullable=False),
+    Column("integrations", Document, nullable=False, server_default="[]"),
+    Column("connections", Document, nullable=False, server_default="{}"),
+    Column("acts_as", String(16), nullable=False, server_default="owner"),
     Column("created_by", String(64), nullable=False),
     Column("created_at", Timestamp, nullable=False),
 )
@@ -414,6 +465,12 @@ fires = Table(
     Column("blocked_by", String(128)),
     Index("ix_fires_schedule_id_created_at", "schedule_id", "created_at"),
 )
+Index(
+    "ix_fires_without_due_at",
+    fires.c.created_at,
+    sqlite_where=fires.c.due_at.is_(None),
+    postgresql_where=fires.c.due_at.is_(None),
+)
 
 triggers = Table(
     "triggers",
@@ -430,9 +487,13 @@ triggers = Table(
     Column("debounce_s", Float, nullable=False),
     # Encrypted, newest first; one that was replaced has a time at which it stops being taken.
     Column("secrets", Document, nullable=False),
+    # The run that deliveries join which come before it begins.
+    Column("batch_id", String(128)),
     Column("created_by", String(64), nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
+    # A row that is gone stays for the history of its deliveries.
+    Column("removed_at", Timestamp),
     Index("ix_triggers_tenant_id_created_at", "tenant_id", "created_at"),
 )
 
@@ -452,7 +513,91 @@ deliveries = Table(
     Column("message", Text, nullable=False),
     Column("execution_id", String(128), index=True),
     Column("attempt", Integer, nullable=False),
+    # When Temporal is to be asked for its run, the first time or again.
+    Column("due_at", Timestamp),
     UniqueConstraint("trigger_id", "delivery_id"),
-    Index("ix_deliveries_trigger_id_created_at", "trigger_id", "created_at"),
-    Index("ix_deliveries_tenant_id_created_at", "tenant_id", "created_at"),
+    # With the reason, the deliveries of the last minute are counted in the index alone.
+    Index("ix_deliveries_trigger_id_created_at", "trigger_id", "created_at", "reason"),
+)
+Index(
+    "ix_deliveries_due_at",
+    deliveries.c.due_at,
+    sqlite_where=deliveries.c.status == "accepted",
+    postgresql_where=deliveries.c.status == "accepted",
+)
+
+# Accounts of outside services: what the product calls a connection.
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("integration_id", String(64), nullable=False),
+    # The account as the service names it: one person may connect several.
+    Column("account_id", String(255), nullable=False),
+    Column("workspace_name", String(255), nullable=False),
+    Column("app_id", ForeignKey("oauth_apps.id")),
+    Column("status", String(16), nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("access_token_encrypted", LargeBinary, nullable=False),
+    Column("refresh_token_encrypted", LargeBinary),
+    Column("token_type", String(32), nullable=False),
+    Column("expires_at", Timestamp),
+    Column("scopes", Document, nullable=False),
+    # Rises with each pair of tokens. A refresh is noted before it is asked for: while the note stands,
+    # nobody knows whether the service has taken the refresh token.
+    Column("version", Integer, nullable=False),
+    Column("refresh_began_at", Timestamp),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    UniqueConstraint("tenant_id", "user_id", "integration_id", "account_id"),
+    Index("ix_credentials_tenant_id_created_at", "tenant_id", "created_at"),
+)
+
+# A tenant's own app at a service, in place of the platform's.
+oauth_apps = Table(
+    "oauth_apps",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.id"), nullable=False),
+    Column("integration_id", String(64), nullable=False),
+    Column("client_id", String(255), nullable=False),
+    Column("client_secret_encrypted", LargeBinary, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    UniqueConstraint("tenant_id", "integration_id"),
+)
+
+# A way to begin a consent in a browser that has no credential of ours. Its ticket is kept as a hash.
+oauth_links = Table(
+    "oauth_links",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("integration_id", String(64), nullable=False),
+    Column("credential_id", String(64)),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp, nullable=False),
+    Column("used_at", Timestamp),
+)
+
+# One row a consent that somebody is asked for. `state` is not kept, only its hash.
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("integration_id", String(64), nullable=False),
+    Column("app_id", String(64)),
+    Column("session_id", String(64), nullable=False),
+    Column("browser_hash", String(64), nullable=False),
+    Column("verifier_encrypted", LargeBinary, nullable=False),
+    # The connection that is to be mended; null where it is a new one.
+    Column("credential_id", String(64)),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp, nullable=False),
+    Column("used_at", Timestamp),
 )

@@ -9,9 +9,16 @@ from typing import Any, Protocol, cast
 
 from omniforge.agents.permissions import Action
 from omniforge.agents.runs import ErrorInfo, TokenUsage
-from omniforge.errors import CallRefused, Observation, OmniForgeError, OutcomeUnknown, TryAgain
+from omniforge.errors import (
+    CallRefused,
+    ConnectionBroken,
+    Observation,
+    OmniForgeError,
+    OutcomeUnknown,
+    TryAgain,
+)
 from omniforge.journal.asking import PersonNeeded
-from omniforge.journal.events import Edit, EventBody, ToolAnswered
+from omniforge.journal.events import Edit, EventBody, NeededConnection, ToolAnswered, Wait
 from omniforge.journal.journal import Journal
 from omniforge.journal.steps import (
     Effect,
@@ -158,6 +165,8 @@ class ToolExecutor:
                 if tool.spec.writes_workspace:
                     return await self._write(tool, call, mine)
                 return await _run(tool, call, mine)
+            except ConnectionBroken as broken:
+                raise PersonNeeded((_reconnection(broken, sending.effect_id, call),)) from broken
             except OutcomeUnknown as unknown:
                 if effect is not None:
                     raise
@@ -207,6 +216,8 @@ def _effect(tool: Tool, call: Call, context: ToolCallContext) -> Effect | None:
         try:
             answer = await cast(Findable, tool).find(effect_id, call.arguments, mine)
             return None if answer is None else _answered(answer)
+        except ConnectionBroken as broken:
+            raise PersonNeeded((_reconnection(broken, effect_id, call),)) from broken
         except Observation as observation:
             raise OutcomeUnknown(observation.message) from observation
         except OmniForgeError:
@@ -222,6 +233,24 @@ def _effect(tool: Tool, call: Call, context: ToolCallContext) -> Effect | None:
         spec.key_lifetime,
         spec.visible_after,
         find if kind is EffectClass.FINDABLE else None,
+    )
+
+
+def _reconnection(broken: ConnectionBroken, effect_id: str, call: Call) -> Wait:
+    """What a call waits for whose account nobody lets in. Nothing of the call was done."""
+    known = broken.connection_id
+    way = f"reconnect {known}" if known else f"connect {broken.integration_id}"
+    return Wait(
+        kind="connection",
+        id=f"connection-{effect_id}",
+        tool=call.name,
+        question=f"{broken.message} To go on: omniforge connections {way}",
+        connection=NeededConnection(
+            connection_id=known,
+            version=broken.version,
+            user_id=broken.user_id,
+            integration_id=broken.integration_id,
+        ),
     )
 
 

@@ -25,6 +25,7 @@ _.B2B2C
 _.ADMIN
 _.BUILDER
 _.OPERATOR
+_.STARTER
 _.VIEWER
 _.SKIP
 _.EFFECT
@@ -82,6 +83,16 @@ _.__signature__
 _.__annotations__
 _.start_to_close_timeout
 _.retry_policy
+_.get_field_value
+_.settings_customise_sources
+file_secret_settings
+_.look_for_connection
+_.freshen
+_.look_again
+
+# The product documents fix these names.
+_.complete_flow
+_.get_access_token
 
 # Named in annotations that are text.
 AsyncMessageStream

@@ -108,6 +108,8 @@ class Stage:
                 ANTHROPIC_API_KEY=SecretStr("sk-chaos"),
                 ANTHROPIC_BASE_URL=provider.url,
                 log_level="WARNING",
+                rate_limit=0,
+                tenant_rate_limit=0,
             )
             async with Platform.start(settings, pace=PACE) as platform:
                 headers = {"Authorization": f"Bearer {platform.credentials.api_key}"}

@@ -154,7 +154,9 @@ def test_the_page_lists_the_exit_statuses_that_there_are() -> None:
 
 def test_the_page_names_no_command_that_is_not_there() -> None:
     known = {path for path, _ in commands()}
-    groups = "agents|runs|approvals|budgets|mcp|workspace"
-    named = re.findall(rf"`omniforge ((?:{groups}) [a-z]+|run|test|validate|doctor)\b", PAGE)
+    groups = (
+        "agents|runs|approvals|budgets|mcp|connections|schedules|triggers|workspace|keys|members"
+    )
+    named = re.findall(rf"`omniforge ((?:{groups}) [a-z-]+|run|test|validate|doctor|audit)\b", PAGE)
 
     assert set(named) == known

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from omniforge.errors import ModelAuthFailed
+from api.launch import Launch
+from omniforge import clock
+from omniforge.errors import ConnectionBroken, ModelAuthFailed
+from omniforge.identity import new_id
+from omniforge.integrations.oauth.connection import Connection, SealedTokens
 from omniforge.llm.protocol import Completion
+from omniforge.store.connections import StoredConnections
 from tests.support.platform import Platform, skill
 from tests.support.scripted import Reply, answer, calling, is_of, later
 
@@ -104,6 +109,39 @@ async def effect_in_doubt(platform: Platform) -> str:
     platform.service.lost_answers = 1
     execution = await platform.start(await platform.agent(skill("one")))
     return await _decided(platform, execution, "skip")
+
+
+@shape
+async def connection_awaited(platform: Platform) -> str:
+    platform.model.decides(_posting)
+    agent = await platform.agent(skill("one"))
+    owner = (await platform.api.get("/api/v1/me")).json()["user_id"]
+    acme = new_id("acme")
+    platform.service.broken = ConnectionBroken(
+        "Nobody is connected.", None, user_id=owner, integration_id=acme
+    )
+    execution = await platform.start(agent)
+    await platform.until(execution, {"waiting"})
+    platform.service.broken = None
+    await _connect(platform, owner, acme)
+    await Launch(platform.store, platform.temporal).reconnect(platform.tenant_id)
+    return str((await platform.ended(execution))["id"])
+
+
+async def _connect(platform: Platform, user_id: str, integration_id: str) -> None:
+    """A connection without tokens: the tool that waits for it needs none."""
+    at = clock.now()
+    connection = Connection(
+        id=new_id("cn"),
+        tenant_id=platform.tenant_id,
+        user_id=user_id,
+        integration_id=integration_id,
+        account_id="1",
+        created_at=at,
+        updated_at=at,
+    )
+    tokens = SealedTokens(b"", None, "Bearer", None, ())
+    assert await StoredConnections(platform.store).save(connection, tokens)
 
 
 @shape

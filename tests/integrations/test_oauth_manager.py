@@ -2,10 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,72 +21,16 @@ from omniforge.errors import (
     TokenUnknown,
     WrongAccount,
 )
-from omniforge.integrations.oauth.config import OAuthConfig
 from omniforge.integrations.oauth.connection import Connection, ConnectionStatus
-from omniforge.integrations.oauth.manager import CONSENT_LASTS, OAuthManager
-from omniforge.integrations.oauth.token_endpoint import TokenEndpoint
-from omniforge.keys import KeyRing, new_key
-from omniforge.store.connections import StoredConnections
+from omniforge.integrations.oauth.manager import CONSENT_LASTS
 from omniforge.store.tables import credentials, oauth_states
-from omniforge.tools.egress import Egress
-from omniforge.vault import LocalKeys, Vault
+from tests.integrations.oauth_desk import BROWSER, Desk, a_desk
 from tests.store.conftest import prepared_postgres, prepared_sqlite, prepared_url, store, tenant
 from tests.store.making import Tenant
 from tests.support.oauth_server import Fault, OAuthServer
 from tests.support.requirements import requirement
 
 __all__ = ["prepared_postgres", "prepared_sqlite", "prepared_url", "store", "tenant"]
-
-BROWSER = "what the cookie holds"
-
-
-@dataclass
-class Desk:
-    """One person of a tenant, with a manager and a service to connect to."""
-
-    tenant: Tenant
-    server: OAuthServer
-    manager: OAuthManager
-    connections: StoredConnections
-    settings: dict[str, Any]
-
-    @property
-    def me(self) -> tuple[str, str]:
-        return self.tenant.owner.user_id, self.tenant.id
-
-    async def sent(self, connection_id: str | None = None) -> tuple[str, str]:
-        return await self.manager.initiate_flow(
-            "acme", *self.me, "session-1", browser=BROWSER, connection_id=connection_id
-        )
-
-    async def connect(self, account: str = "acc-1", connection_id: str | None = None) -> str:
-        url, state = await self.sent(connection_id)
-        code = self.server.consent(url, account)
-        return await self.manager.complete_flow(code, state, browser=BROWSER)
-
-    async def connection(self, connection_id: str) -> Connection:
-        return await self.manager.connection(connection_id, self.tenant.id)
-
-    async def refresh(self, connection_id: str, known: int = 1) -> Connection:
-        return await self.manager.refresh(connection_id, self.tenant.id, known)
-
-
-@asynccontextmanager
-async def a_desk(tenant: Tenant, server: OAuthServer) -> AsyncIterator[Desk]:
-    settings: dict[str, Any] = {}
-    connections = StoredConnections(tenant.store)
-
-    async def configs(tenant_id: str, integration_id: str, app_id: str | None) -> OAuthConfig:
-        return server.config(**settings)
-
-    async def refresher(connection: Connection) -> None:
-        await manager.refresh(connection.id, connection.tenant_id, connection.version)
-
-    vault = Vault(LocalKeys(KeyRing.of([new_key()])))
-    endpoint = TokenEndpoint(Egress(["127.0.0.1"]))
-    manager = OAuthManager(configs, vault, connections, endpoint, refresher)
-    async with server:
-        yield Desk(tenant, server, manager, connections, settings)
 
 
 @pytest.fixture
@@ -202,8 +143,7 @@ async def test_less_than_was_asked_for_is_refused(desk: Desk) -> None:
 
 
 async def test_a_code_that_has_ended_is_told_as_such(desk: Desk) -> None:
-    url, state = await desk.sent()
-    desk.server.consent(url)
+    _, state = await desk.sent()
 
     with pytest.raises(ConsentDenied, match="invalid_grant"):
         await desk.manager.complete_flow("another code", state, browser=BROWSER)
@@ -339,6 +279,22 @@ async def test_a_lost_token_is_asked_for_again_when_there_is_nothing_to_lose(
 
         assert broken.status is ConnectionStatus.BROKEN
         assert "was lost" in broken.problem
+
+
+@requirement("INT-1")
+async def test_who_was_refused_has_nothing_to_lose_by_asking_for_a_lost_token(
+    tenant: Tenant,
+) -> None:
+    async with a_desk(tenant, OAuthServer(grace_s=0)) as desk:
+        connection_id = await desk.connect()
+        desk.server.faults.append("cut after")
+        with pytest.raises(TokenUnknown):
+            await desk.refresh(connection_id)
+
+        with pytest.raises(ConnectionNotActive, match="was lost"):
+            await desk.manager.tokens(connection_id, desk.tenant.id, refused=1)
+
+        assert (await desk.connection(connection_id)).status is ConnectionStatus.BROKEN
 
 
 @requirement("INT-1")

@@ -390,7 +390,7 @@ async def test_the_steps_of_a_run_are_told_with_their_skill(tenant: Tenant) -> N
     await tenant.does(run, "sum", 2, a_step(0))
 
     steps = await tenant.mine.read(lambda db: db.runs.steps(run.id))
-    counted = await tenant.mine.read(lambda db: db.runs.count_steps(NodeKey(run.id, "read")))
+    counted = await tenant.mine.read(lambda db: db.nodes.count_steps(NodeKey(run.id, "read")))
 
     assert [(node, step.number) for node, step in steps] == [("read", 0), ("read", 1), ("sum", 0)]
     assert counted == 2

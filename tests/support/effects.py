@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from omniforge.errors import OutcomeUnknown, TryAgain
+from omniforge.errors import ConnectionBroken, OutcomeUnknown, TryAgain
 from omniforge.journal.steps import EffectClass
 from omniforge.tools.functions import FunctionTool
 from omniforge.tools.protocol import Tool, ToolCallContext, ToolSpec
@@ -18,17 +18,24 @@ _TEXT = {
 
 
 class CountingService:
-    """Takes posts. `loses` answers after the post arrived; `refuses` before it does."""
+    """Takes posts. `loses` answers after the post arrived; `refuses` before it does.
+
+    While it is `broken`, nobody is connected to it.
+    """
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, str]] = []
         self.lost_answers = 0
         self.refusals = 0
+        self.broken: ConnectionBroken | None = None
 
     def forget(self) -> None:
         self.posts, self.lost_answers, self.refusals = [], 0, 0
+        self.broken = None
 
     def post(self, key: str, text: str, is_keyed: bool) -> dict[str, Any]:
+        if self.broken is not None:
+            raise self.broken
         if self.refusals:
             self.refusals -= 1
             raise TryAgain("the service said 403")

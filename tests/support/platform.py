@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from api.app import create_app
 from dev.temporal_server import find_binary
+from omniforge.assembly import services_from
 from omniforge.keys import KeyRing
 from omniforge.settings import Settings
 from omniforge.store import bootstrap
@@ -176,7 +177,7 @@ async def running_platform(
         port=free_port(),
         http_allow_private=("127.0.0.1",),
         max_upload_mb=4,
-        **more,
+        **{"rate_limit": 0, "tenant_rate_limit": 0, **more},
     )
     await bootstrap.prepare(settings.database)
     url = f"http://127.0.0.1:{settings.port}"
@@ -193,8 +194,9 @@ async def running_platform(
     ):
         platform = Platform(api, store, client, credentials.tenant_id)
         extra = (*tools, *platform.service.tools())
-        mcp = mcp_of(settings)
-        async with make_worker(client, store, platform.model, settings, extra, mcp):
+        mcp, services = mcp_of(settings), services_from(settings)
+        async with make_worker(client, store, platform.model, settings, extra, mcp, services):
             yield platform
         await mcp.aclose()
+        await services.aclose()
     await store.close()

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.support.requirements import requirement
 from tests.triggers.asked import spec, times
 from tests.triggers.nights import EXPRESSIONS, PAGE, Night, Table, tables
 
@@ -22,6 +23,7 @@ def test_the_page_tells_both_changes_of_both_zones_for_every_expression() -> Non
     assert all(tuple(table.rows) == EXPRESSIONS for table in TABLES)
 
 
+@requirement("FR-9", "NFR-4")
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.night.zone}-{table.night.day}")
 async def test_the_server_fires_as_the_page_says(
     temporal: WorkflowEnvironment, table: Table

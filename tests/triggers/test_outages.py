@@ -96,7 +96,7 @@ def assert_each_minute_once(fires: list[Fire]) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-@requirement("FR-9", "DUR-1")
+@requirement("FR-9", "NFR-4", "DUR-1")
 async def test_what_was_due_while_temporal_was_down_is_caught_up_as_the_schedules_say(
     server: Server, tmp_path: Path
 ) -> None:
@@ -128,7 +128,7 @@ async def test_what_was_due_while_temporal_was_down_is_caught_up_as_the_schedule
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-@requirement("FR-9", "DUR-1")
+@requirement("FR-9", "NFR-4", "DUR-1")
 async def test_an_empty_temporal_has_all_schedules_again_and_none_fires_twice(
     server: Server, tmp_path: Path
 ) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+CURRENT = "current"
+"""In the place of an app's id: whichever is set up now, the tenant's own or else the platform's."""
+
 
 @dataclass(frozen=True, slots=True)
 class OAuthProvider:
     """What is the same for everybody who connects to a service. One in each integration's folder.
 
     `account_id`, `account_name` and `access_token` are paths into the token endpoint's answer, such as
-    `team.id`. Where the answer does not say whose account it is, `account_url` is asked with the token.
+    `team.id`. Without an `account_id` the integration's own client is asked whose account a token is for.
     """
 
     integration_id: str
@@ -27,7 +30,6 @@ class OAuthProvider:
     access_token: str = "access_token"  # noqa: S105 - the path to it
     account_id: str = ""
     account_name: str = ""
-    account_url: str | None = None
     dead: frozenset[str] = frozenset({"invalid_grant"})
     """The service's words for a refresh token that will never be taken again."""
     rotates: bool = True

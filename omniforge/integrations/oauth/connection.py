@@ -47,14 +47,26 @@ class Connection(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Whose token it is, as the service knows them, and what people call that."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
-    """A pair as a service gave it. Never logged, stored or shown as it is."""
+    """A pair as a service gave it. Never logged, stored or shown as it is.
+
+    `version` says which of its connection's it is; 0: it has none yet.
+    """
 
     access: str = field(repr=False)
     refresh: str | None = field(default=None, repr=False)
     type: str = "Bearer"
     expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,9 @@
 """Accounts of outside services: asked for, connected, kept fresh, given up."""
 
-import base64
-import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from omniforge import clock
 from omniforge.errors import (
@@ -21,14 +18,22 @@ from omniforge.errors import (
     WrongAccount,
 )
 from omniforge.identity import new_id
-from omniforge.integrations.oauth.config import OAuthConfig, at
+from omniforge.integrations.oauth.config import CURRENT, OAuthConfig, at
 from omniforge.integrations.oauth.connection import (
+    Account,
     Connection,
     Connections,
     ConnectionStatus,
     Consent,
     SealedTokens,
     Tokens,
+)
+from omniforge.integrations.oauth.consent import (
+    Owner,
+    authorize_url,
+    denial,
+    hash_of,
+    refuse_less_than_needed,
 )
 from omniforge.integrations.oauth.token_endpoint import Grant, TokenEndpoint
 from omniforge.vault import Vault
@@ -41,11 +46,17 @@ CONSENT_LASTS = timedelta(minutes=15)
 SPARE = timedelta(seconds=60)
 
 Configs = Callable[[str, str, str | None], Awaitable[OAuthConfig]]
-"""The app to use for an integration: of (tenant, integration, the app's id or None for the one that
-is set up now). Raises `IntegrationUnknown`."""
+"""The app to use for an integration: of (tenant, integration, `CURRENT`, or the id of a tenant's own,
+which for the platform's is None). Raises `IntegrationUnknown`."""
 
-Refresher = Callable[[Connection], Awaitable[None]]
-"""Has the one who refreshes a connection bring a newer pair than the given one's."""
+Whose = Callable[[str, str], Awaitable[Account]]
+"""Whose account a token is for: of (integration, access token), by asking the service.
+
+Raises `TokenDenied` when the service does not take it, `TokenNotAsked` when it cannot be asked."""
+
+Refresher = Callable[[Connection, bool], Awaitable[None]]
+"""Has the one who refreshes a connection bring a newer pair than the given one's, whose access token
+its service may have refused."""
 
 
 class OAuthManager:
@@ -61,10 +72,11 @@ class OAuthManager:
         connections: Connections,
         endpoint: TokenEndpoint,
         refresher: Refresher | None = None,
+        whose: Whose | None = None,
     ) -> None:
         self._configs, self._vault = configs, vault
         self._connections, self._endpoint = connections, endpoint
-        self._refresher = refresher
+        self._refresher, self._whose = refresher, whose
 
     # ---- consent -----------------------------------------------------------------------------
 
@@ -87,21 +99,19 @@ class OAuthManager:
             IntegrationUnknown: There is no such integration, or no app is set up for it.
             ConnectionNotFound: There is none to be mended.
         """
-        app_id = None
         if connection_id is not None:
-            known = await self._own(connection_id, user_id, tenant_id)
-            integration_id, app_id = known.integration_id, known.app_id
-        config = await self._configs(tenant_id, integration_id, app_id)
+            integration_id = (await self._own(connection_id, user_id, tenant_id)).integration_id
+        config = await self._configs(tenant_id, integration_id, CURRENT)
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         now = clock.now()
         consent = Consent(
-            id=_hash(state),
+            id=hash_of(state),
             tenant_id=tenant_id,
             user_id=user_id,
             integration_id=integration_id,
             app_id=config.app_id,
             session_id=session_id,
-            browser_hash=_hash(browser),
+            browser_hash=hash_of(browser),
             verifier=b"",
             credential_id=connection_id,
             created_at=now,
@@ -109,12 +119,16 @@ class OAuthManager:
         )
         sealed = await self._vault.seal(verifier, consent.place)
         await self._connections.ask_consent(consent.with_verifier(sealed))
-        return _authorize_url(config, state, verifier), state
+        return authorize_url(config, state, verifier), state
 
     async def complete_flow(self, code: str, state: str, *, browser: str, error: str = "") -> str:
+        """The id of the connection that `connect` makes."""
+        return (await self.connect(code, state, browser=browser, error=error)).id
+
+    async def connect(self, code: str, state: str, *, browser: str, error: str = "") -> Connection:
         """Take a person back, with the code or the `error` that the service sent along.
 
-        The id of the connection. An account that the person has connected before keeps its own.
+        An account that the person has connected before keeps its id.
 
         Raises:
             ConsentInvalid: The state is unknown, used, too old, or another browser's.
@@ -124,7 +138,7 @@ class OAuthManager:
         """
         consent = await self._taken(state, browser)
         if error or not code:
-            raise ConsentDenied(_denial(consent.integration_id, error))
+            raise ConsentDenied(denial(consent.integration_id, error))
         config = await self._configs(consent.tenant_id, consent.integration_id, consent.app_id)
         verifier = await self._vault.open(consent.verifier, consent.place)
         try:
@@ -134,9 +148,22 @@ class OAuthManager:
                 f"{consent.integration_id} did not take the code ({refused.details['reason']})."
                 " Codes end after some minutes and are taken once. Connect again."
             ) from refused
-        _refuse_less_than_needed(config, grant.tokens)
-        account_id, name = await self._account(config, grant)
-        return await self._save(consent, grant.tokens, account_id, name)
+        refuse_less_than_needed(config, grant.tokens)
+        account = await self._account(config, grant)
+        return await self._save(consent, grant.tokens, account)
+
+    async def adopt(
+        self, integration_id: str, user_id: str, tenant_id: str, token: str
+    ) -> Connection:
+        """Connect the account of a token that a person has from the service itself. It is not refreshed.
+
+        Raises:
+            TokenDenied: The service does not take it.
+            TokenNotAsked: The service cannot be asked.
+        """
+        account = await self._asked(integration_id, token)
+        owner = Owner(tenant_id, user_id, integration_id)
+        return await self._save(owner, Tokens(token), account)
 
     # ---- tokens ------------------------------------------------------------------------------
 
@@ -168,20 +195,27 @@ class OAuthManager:
         connection, sealed = await self._connections.get(tenant_id, connection_id)
         _refuse_broken(connection)
         is_ending = connection.ends_before(clock.now() + SPARE)
-        if (is_ending or connection.version <= refused) and sealed.refresh is not None:
+        is_refused = connection.version <= refused
+        if (is_ending or is_refused) and sealed.refresh is not None:
             if self._refresher is not None:
-                await self._refresher(connection)
+                await self._refresher(connection, is_refused)
             connection, sealed = await self._connections.get(tenant_id, connection_id)
-            _refuse_broken(connection)
+        elif is_refused:
+            problem = f"{connection.integration_id} takes its token no more."
+            connection = await self._broken(connection, problem)
+        _refuse_broken(connection)
         return await self._opened(connection, sealed)
 
-    async def refresh(self, connection_id: str, tenant_id: str, known: int) -> Connection:
+    async def refresh(
+        self, connection_id: str, tenant_id: str, known: int, *, is_refused: bool = False
+    ) -> Connection:
         """Bring the pair after version `known`, and store it before anybody uses it.
 
         Only one party may do this for a connection at a time. Repeated, it asks only for what is not there.
 
         A note of the question is written before it is asked: a lost answer is got back by asking again
-        as long as the service gives it twice, else only when the access token has ended.
+        as long as the service gives it twice, else only when the access token has ended, or the
+        service has refused it.
 
         Raises:
             ConnectionNotFound: It is gone.
@@ -192,7 +226,8 @@ class OAuthManager:
         if is_done or sealed.refresh is None:
             return connection
         config = await self._configs(tenant_id, connection.integration_id, connection.app_id)
-        _refuse_to_risk(connection, config)
+        if not is_refused:
+            _refuse_to_risk(connection, config)
         refresh_token = await self._vault.open(
             sealed.refresh, connection.place("refresh_token_encrypted")
         )
@@ -238,58 +273,62 @@ class OAuthManager:
 
     async def _taken(self, state: str, browser: str) -> Consent:
         """Used up even when it is refused: whoever holds a stolen state has one try, and no success."""
-        consent = await self._connections.take_consent(_hash(state), clock.now())
+        consent = await self._connections.take_consent(hash_of(state), clock.now())
         if consent is None:
             raise ConsentInvalid("This way back is not known, or it was used. Connect again.")
         if consent.expires_at < clock.now():
             raise ConsentInvalid("It took too long to come back. Connect again.")
-        if not secrets.compare_digest(consent.browser_hash, _hash(browser)):
+        if not secrets.compare_digest(consent.browser_hash, hash_of(browser)):
             raise ConsentInvalid(
                 "Another browser has asked for this. Connect again, in the browser you are in now."
             )
         return consent
 
-    async def _account(self, config: OAuthConfig, grant: Grant) -> tuple[str, str]:
+    async def _account(self, config: OAuthConfig, grant: Grant) -> Account:
         provider, answer = config.provider, grant.answer
-        if provider.account_url is not None:
-            answer = await self._endpoint.account(config, grant.tokens.access)
+        if not provider.account_id:
+            return await self._asked(config.integration_id, grant.tokens.access)
         account_id = at(provider.account_id, answer)
         if account_id is None:
             raise TokenUnknown(f"{config.integration_id} did not say whose account it is.")
-        return str(account_id)[:255], str(at(provider.account_name, answer) or "")[:255]
+        return Account(str(account_id)[:255], str(at(provider.account_name, answer) or "")[:255])
 
-    async def _save(self, consent: Consent, tokens: Tokens, account_id: str, name: str) -> str:
+    async def _asked(self, integration_id: str, token: str) -> Account:
+        if self._whose is None:
+            raise TokenNotAsked(f"{integration_id} cannot be asked whose account it is.")
+        return await self._whose(integration_id, token)
+
+    async def _save(self, owner: Owner | Consent, tokens: Tokens, account: Account) -> Connection:
         """Under the id that the account has, or gets meanwhile in another window."""
         while True:
-            connection = await self._connection_for(consent, tokens, account_id, name)
+            connection = await self._connection_for(owner, tokens, account)
             if await self._connections.save(connection, await self._sealed(connection, tokens)):
-                return connection.id
+                return connection
 
     async def _connection_for(
-        self, consent: Consent, tokens: Tokens, account_id: str, name: str
+        self, owner: Owner | Consent, tokens: Tokens, account: Account
     ) -> Connection:
         known = await self._connections.account(
-            consent.tenant_id, consent.user_id, consent.integration_id, account_id
+            owner.tenant_id, owner.user_id, owner.integration_id, account.id
         )
-        if consent.credential_id is not None and (
-            known is None or known.id != consent.credential_id
-        ):
+        if owner.credential_id is not None and (known is None or known.id != owner.credential_id):
             raise WrongAccount(
-                f"That is another account ({name or account_id}) than the one to be connected again."
-                " Sign in there with the same account, or connect this one as a new connection."
+                f"That is another account ({account.name or account.id}) than the one to be connected"
+                " again. Sign in there with the same account, or connect this one as a new connection."
             )
         now = clock.now()
         return Connection(
             id=known.id if known else new_id("cn"),
-            tenant_id=consent.tenant_id,
-            user_id=consent.user_id,
-            integration_id=consent.integration_id,
-            account_id=account_id,
-            workspace_name=name,
-            app_id=consent.app_id,
+            tenant_id=owner.tenant_id,
+            user_id=owner.user_id,
+            integration_id=owner.integration_id,
+            account_id=account.id,
+            workspace_name=account.name,
+            app_id=owner.app_id,
             expires_at=tokens.expires_at,
             scopes=tokens.scopes,
             version=known.version + 1 if known else 1,
+            is_refreshed=tokens.refresh is not None,
             created_at=known.created_at if known else now,
             updated_at=now,
         )
@@ -313,7 +352,9 @@ class OAuthManager:
         if sealed.refresh is not None:
             place = connection.place("refresh_token_encrypted")
             refresh = await self._vault.open(sealed.refresh, place)
-        return Tokens(access, refresh, sealed.type, sealed.expires_at, sealed.scopes)
+        return Tokens(
+            access, refresh, sealed.type, sealed.expires_at, sealed.scopes, connection.version
+        )
 
 
 _LOST = (
@@ -342,45 +383,3 @@ def _refuse_broken(connection: Connection) -> None:
             f"The connection to {connection.integration_id} ({name}) is {connection.status}."
             f" {connection.problem} Its owner has to connect it again.".replace("  ", " "),
         )
-
-
-def _refuse_less_than_needed(config: OAuthConfig, tokens: Tokens) -> None:
-    # A service that does not say what it allowed has allowed what was asked for (RFC 6749, 5.1).
-    missing = set(config.scopes) - set(tokens.scopes) if tokens.scopes else set()
-    if missing:
-        raise ConsentDenied(
-            f"{config.integration_id} allowed less than agents need; missing: "
-            f"{', '.join(sorted(missing))}. Connect again and leave everything ticked."
-        )
-
-
-def _denial(integration_id: str, error: str) -> str:
-    if error in {"access_denied", ""}:
-        return f"{integration_id} was not connected: it was not allowed there."
-    return f"{integration_id} was not connected. It says: {error[:100]!r}."
-
-
-def _authorize_url(config: OAuthConfig, state: str, verifier: str) -> str:
-    provider = config.provider
-    query = {
-        "response_type": "code",
-        "client_id": config.client_id,
-        "redirect_uri": config.redirect_uri,
-        "state": state,
-        **provider.authorize_parameters,
-    }
-    if config.scopes:
-        query[provider.scope_parameter] = provider.scope_separator.join(config.scopes)
-    if provider.pkce:
-        query |= {"code_challenge": _challenge(verifier), "code_challenge_method": "S256"}
-    return f"{provider.authorize_url}?{urlencode(query)}"
-
-
-def _challenge(verifier: str) -> str:
-    """RFC 7636, 4.2."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -5,6 +5,7 @@ whether it was refused, was never asked for, or may have been taken with the ans
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -70,16 +71,6 @@ class TokenEndpoint:
         """
         if config.provider.revoke_url is not None:
             await self._post(config, config.provider.revoke_url, {"token": token})
-
-    async def account(self, config: OAuthConfig, access_token: str) -> Mapping[str, Any]:
-        """Whose account a token is for, where only another question tells.
-
-        Raises:
-            TokenRefused, TokenNotAsked, TokenUnknown: It was not told.
-        """
-        url = config.provider.account_url or ""
-        headers = {"authorization": f"Bearer {access_token}", "accept": "application/json"}
-        return _read(config, await self._send(config, httpx2.Request("GET", url, headers=headers)))
 
     async def _grant(
         self, config: OAuthConfig, form: dict[str, str], refresh_token: str | None = None
@@ -168,7 +159,8 @@ def _tokens(
     given = at(holder, answer) if holder else answer
     given = given if isinstance(given, Mapping) else {}
     access = at(provider.access_token, answer)
-    if not isinstance(access, str) or not access:
+    # A token goes into a header; one that cannot would be quoted by the error that says so.
+    if not isinstance(access, str) or not re.fullmatch(r"[!-~]+", access):
         raise TokenUnknown(f"{config.integration_id} gave no access token.")
     following = given.get("refresh_token")
     scopes = given.get("scope")

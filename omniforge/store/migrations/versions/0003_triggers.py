@@ -34,6 +34,109 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('fires', schema=None) as batch_op:
         batch_op.create_index('ix_fires_schedule_id_created_at', ['schedule_id', 'created_at'], unique=False)
+        batch_op.create_index('ix_fires_without_due_at', ['created_at'], unique=False, sqlite_where=sa.text('due_at IS NULL'), postgresql_where=sa.text('due_at IS NULL'))
+
+    op.create_table('oauth_links',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('integration_id', sa.String(length=64), nullable=False),
+    sa.Column('credential_id', sa.String(length=64), nullable=True),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.Column('expires_at', Timestamp(), nullable=False),
+    sa.Column('used_at', Timestamp(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_oauth_links'))
+    )
+    op.create_table('oauth_states',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('integration_id', sa.String(length=64), nullable=False),
+    sa.Column('app_id', sa.String(length=64), nullable=True),
+    sa.Column('session_id', sa.String(length=64), nullable=False),
+    sa.Column('browser_hash', sa.String(length=64), nullable=False),
+    sa.Column('verifier_encrypted', sa.LargeBinary(), nullable=False),
+    sa.Column('credential_id', sa.String(length=64), nullable=True),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.Column('expires_at', Timestamp(), nullable=False),
+    sa.Column('used_at', Timestamp(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_oauth_states'))
+    )
+    op.create_table('audit',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.Column('actor', sa.String(length=64), nullable=False),
+    sa.Column('credential', sa.String(length=64), nullable=False),
+    sa.Column('address', sa.String(length=64), nullable=False),
+    sa.Column('action', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.String(length=255), nullable=False),
+    sa.Column('outcome', sa.String(length=16), nullable=False),
+    sa.Column('details', Document, nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_audit_tenant_id_tenants')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_audit'))
+    )
+    with op.batch_alter_table('audit', schema=None) as batch_op:
+        batch_op.create_index('ix_audit_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
+
+    op.create_table('invitations',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('role', sa.String(length=32), nullable=False),
+    sa.Column('note', sa.String(length=255), nullable=False),
+    sa.Column('token_hash', sa.String(length=64), nullable=False),
+    sa.Column('created_by', sa.String(length=64), nullable=False),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.Column('expires_at', Timestamp(), nullable=False),
+    sa.Column('revoked_at', Timestamp(), nullable=True),
+    sa.Column('accepted_at', Timestamp(), nullable=True),
+    sa.Column('accepted_by', sa.String(length=64), nullable=True),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_invitations_tenant_id_tenants')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invitations')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_invitations_token_hash'))
+    )
+    with op.batch_alter_table('invitations', schema=None) as batch_op:
+        batch_op.create_index('ix_invitations_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
+
+    op.create_table('oauth_apps',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('integration_id', sa.String(length=64), nullable=False),
+    sa.Column('client_id', sa.String(length=255), nullable=False),
+    sa.Column('client_secret_encrypted', sa.LargeBinary(), nullable=False),
+    sa.Column('created_by', sa.String(length=64), nullable=False),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_oauth_apps_tenant_id_tenants')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_oauth_apps')),
+    sa.UniqueConstraint('tenant_id', 'integration_id', name=op.f('uq_oauth_apps_tenant_id_integration_id'))
+    )
+    op.create_table('credentials',
+    sa.Column('id', sa.String(length=64), nullable=False),
+    sa.Column('tenant_id', sa.String(length=64), nullable=False),
+    sa.Column('user_id', sa.String(length=64), nullable=False),
+    sa.Column('integration_id', sa.String(length=64), nullable=False),
+    sa.Column('account_id', sa.String(length=255), nullable=False),
+    sa.Column('workspace_name', sa.String(length=255), nullable=False),
+    sa.Column('app_id', sa.String(length=64), nullable=True),
+    sa.Column('status', sa.String(length=16), nullable=False),
+    sa.Column('problem', sa.Text(), nullable=False),
+    sa.Column('access_token_encrypted', sa.LargeBinary(), nullable=False),
+    sa.Column('refresh_token_encrypted', sa.LargeBinary(), nullable=True),
+    sa.Column('token_type', sa.String(length=32), nullable=False),
+    sa.Column('expires_at', Timestamp(), nullable=True),
+    sa.Column('scopes', Document, nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('refresh_began_at', Timestamp(), nullable=True),
+    sa.Column('created_at', Timestamp(), nullable=False),
+    sa.Column('updated_at', Timestamp(), nullable=False),
+    sa.ForeignKeyConstraint(['app_id'], ['oauth_apps.id'], name=op.f('fk_credentials_app_id_oauth_apps')),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_credentials_tenant_id_tenants')),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_credentials_user_id_users')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_credentials')),
+    sa.UniqueConstraint('tenant_id', 'user_id', 'integration_id', 'account_id', name=op.f('uq_credentials_tenant_id_user_id_integration_id_account_id'))
+    )
+    with op.batch_alter_table('credentials', schema=None) as batch_op:
+        batch_op.create_index('ix_credentials_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
 
     op.create_table('schedules',
     sa.Column('id', sa.String(length=40), nullable=False),
@@ -79,9 +182,11 @@ def upgrade() -> None:
     sa.Column('max_per_minute', sa.Integer(), nullable=False),
     sa.Column('debounce_s', sa.Float(), nullable=False),
     sa.Column('secrets', Document, nullable=False),
+    sa.Column('batch_id', sa.String(length=128), nullable=True),
     sa.Column('created_by', sa.String(length=64), nullable=False),
     sa.Column('created_at', Timestamp(), nullable=False),
     sa.Column('updated_at', Timestamp(), nullable=False),
+    sa.Column('removed_at', Timestamp(), nullable=True),
     sa.ForeignKeyConstraint(['agent_id'], ['agent_configs.id'], name=op.f('fk_triggers_agent_id_agent_configs')),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_triggers_tenant_id_tenants')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_triggers'))
@@ -104,34 +209,81 @@ def upgrade() -> None:
     sa.Column('message', sa.Text(), nullable=False),
     sa.Column('execution_id', sa.String(length=128), nullable=True),
     sa.Column('attempt', sa.Integer(), nullable=False),
+    sa.Column('due_at', Timestamp(), nullable=True),
     sa.ForeignKeyConstraint(['trigger_id'], ['triggers.id'], name=op.f('fk_deliveries_trigger_id_triggers')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_deliveries')),
     sa.UniqueConstraint('trigger_id', 'delivery_id', name=op.f('uq_deliveries_trigger_id_delivery_id'))
     )
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
+        batch_op.create_index('ix_deliveries_due_at', ['due_at'], unique=False, sqlite_where=sa.text("status = 'accepted'"), postgresql_where=sa.text("status = 'accepted'"))
         batch_op.create_index(batch_op.f('ix_deliveries_execution_id'), ['execution_id'], unique=False)
-        batch_op.create_index('ix_deliveries_tenant_id_created_at', ['tenant_id', 'created_at'], unique=False)
-        batch_op.create_index('ix_deliveries_trigger_id_created_at', ['trigger_id', 'created_at'], unique=False)
+        batch_op.create_index('ix_deliveries_trigger_id_created_at', ['trigger_id', 'created_at', 'reason'], unique=False)
+
+    with op.batch_alter_table('agent_configs', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('connections', Document, server_default='{}', nullable=False))
+        batch_op.add_column(sa.Column('acts_as', sa.String(length=16), server_default='owner', nullable=False))
 
     with op.batch_alter_table('agent_executions', schema=None) as batch_op:
         batch_op.add_column(sa.Column('trigger_id', sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column('scheduled_at', Timestamp(), nullable=True))
         batch_op.create_index('ix_agent_executions_trigger_id', ['trigger_id'], unique=False, sqlite_where=sa.text('completed_at IS NULL'), postgresql_where=sa.text('completed_at IS NULL'))
 
+    with op.batch_alter_table('agent_versions', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('integrations', Document, server_default='[]', nullable=False))
+        batch_op.add_column(sa.Column('connections', Document, server_default='{}', nullable=False))
+        batch_op.add_column(sa.Column('acts_as', sa.String(length=16), server_default='owner', nullable=False))
+
+    with op.batch_alter_table('api_keys', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('prefix', sa.String(length=16), server_default='', nullable=False))
+        batch_op.add_column(sa.Column('permissions', Document, nullable=True))
+        batch_op.add_column(sa.Column('agent_id', sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column('created_by', sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column('expires_at', Timestamp(), nullable=True))
+        batch_op.add_column(sa.Column('last_used_at', Timestamp(), nullable=True))
+
+    with op.batch_alter_table('memberships', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('created_at', Timestamp(), nullable=True))
+
+    with op.batch_alter_table('users', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('is_service', sa.Boolean(), server_default=sa.text('(false)'), nullable=False))
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('users', schema=None) as batch_op:
+        batch_op.drop_column('is_service')
+
+    with op.batch_alter_table('memberships', schema=None) as batch_op:
+        batch_op.drop_column('created_at')
+
+    with op.batch_alter_table('api_keys', schema=None) as batch_op:
+        batch_op.drop_column('last_used_at')
+        batch_op.drop_column('expires_at')
+        batch_op.drop_column('created_by')
+        batch_op.drop_column('agent_id')
+        batch_op.drop_column('permissions')
+        batch_op.drop_column('prefix')
+
+    with op.batch_alter_table('agent_versions', schema=None) as batch_op:
+        batch_op.drop_column('acts_as')
+        batch_op.drop_column('connections')
+        batch_op.drop_column('integrations')
+
     with op.batch_alter_table('agent_executions', schema=None) as batch_op:
         batch_op.drop_index('ix_agent_executions_trigger_id', sqlite_where=sa.text('completed_at IS NULL'), postgresql_where=sa.text('completed_at IS NULL'))
         batch_op.drop_column('scheduled_at')
         batch_op.drop_column('trigger_id')
 
+    with op.batch_alter_table('agent_configs', schema=None) as batch_op:
+        batch_op.drop_column('acts_as')
+        batch_op.drop_column('connections')
+
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
         batch_op.drop_index('ix_deliveries_trigger_id_created_at')
-        batch_op.drop_index('ix_deliveries_tenant_id_created_at')
         batch_op.drop_index(batch_op.f('ix_deliveries_execution_id'))
+        batch_op.drop_index('ix_deliveries_due_at', sqlite_where=sa.text("status = 'accepted'"), postgresql_where=sa.text("status = 'accepted'"))
 
     op.drop_table('deliveries')
     with op.batch_alter_table('triggers', schema=None) as batch_op:
@@ -145,7 +297,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_schedules_agent_id'))
 
     op.drop_table('schedules')
+    with op.batch_alter_table('credentials', schema=None) as batch_op:
+        batch_op.drop_index('ix_credentials_tenant_id_created_at')
+
+    op.drop_table('credentials')
+    op.drop_table('oauth_apps')
+    with op.batch_alter_table('invitations', schema=None) as batch_op:
+        batch_op.drop_index('ix_invitations_tenant_id_created_at')
+
+    op.drop_table('invitations')
+    with op.batch_alter_table('audit', schema=None) as batch_op:
+        batch_op.drop_index('ix_audit_tenant_id_created_at')
+
+    op.drop_table('audit')
+    op.drop_table('oauth_states')
+    op.drop_table('oauth_links')
     with op.batch_alter_table('fires', schema=None) as batch_op:
+        batch_op.drop_index('ix_fires_without_due_at', sqlite_where=sa.text('due_at IS NULL'), postgresql_where=sa.text('due_at IS NULL'))
         batch_op.drop_index('ix_fires_schedule_id_created_at')
 
     op.drop_table('fires')

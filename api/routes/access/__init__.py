@@ -1,0 +1,1 @@
+"""Keys, members, invitations, and the audit log."""

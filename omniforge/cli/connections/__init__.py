@@ -1,0 +1,1 @@
+"""`omniforge connections`: accounts of outside services."""

@@ -1,0 +1,1 @@
+"""Who may use a platform: keys, members, invitations, and what was done about them."""

@@ -1,0 +1,1 @@
+"""Where tools come from that only some runs have."""

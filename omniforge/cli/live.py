@@ -21,6 +21,7 @@ from omniforge.journal.events import (
     ConversationCompacted,
     DecisionMade,
     Event,
+    FireSkipped,
     ItemsFound,
     ModelAnswered,
     RunControlled,
@@ -212,6 +213,10 @@ class LiveView:
         what = {"pause": "paused", "stop": "stopped after its step", "go_on": "told to go on"}
         why = f": {one_line(body.note)}" if body.note else ""
         return Text(f"{what[body.wish]} by {one_line(body.by)}{why}", "bold yellow")
+
+    def _fire_skipped(self, _: Event, body: FireSkipped) -> Text:
+        when = body.scheduled_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        return Text(f"its schedule was due again at {when}, and was skipped", "yellow")
 
     def _steered(self, _: Event, body: Steered) -> Text:
         said = shortened(one_line(body.text), _TEXT_SHOWN)

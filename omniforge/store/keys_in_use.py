@@ -44,7 +44,7 @@ async def retire_key(database: Database, key_id: str) -> None:
         raise Rejected(f"No key {key_id!r} is in use here; in use: {', '.join(in_use) or 'none'}.")
     if count := await database.read(lambda connection: count_under(connection, key_id)):
         raise Rejected(
-            f"{count} secrets are encrypted with key {key_id!r}. Put a newer key in front of it, and run"
+            f"Rows with secrets under key {key_id!r}: {count}. Put a newer key in front of it, and run"
             " `omniforge connections rotate-keys`."
         )
     mark = platform_marks.c.name == _PREFIX + key_id

@@ -18,6 +18,9 @@ HELD = (Trial("held-keyed", KEYED), Trial("held-bare", BARE))
 """Their posts arrive, and their worker is killed before it hears so."""
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 async def verdict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Verdict]:
     home: Path = tmp_path_factory.mktemp("chaos")

@@ -21,6 +21,7 @@ from omniforge.journal.events import (
     DecisionMade,
     Event,
     EventBody,
+    FireSkipped,
     ItemsFound,
     ModelAnswered,
     PassedOver,
@@ -131,6 +132,10 @@ LINES = [
     (
         RunControlled(wish="pause", by="us_anna", note="lunch"),
         "find  paused by us_anna: lunch",
+    ),
+    (
+        FireSkipped(schedule_id="sc_1", scheduled_at=datetime(2027, 1, 31, 12, tzinfo=UTC)),
+        "find  its schedule was due again at 2027-01-31 ",
     ),
     (Steered(step=4, text="be\nbrief", by="us_anna"), "find    4 us_anna says: be brief"),
     (RunRetried(generation=1, by="us_anna"), "find  taken up again by us_anna"),

@@ -27,6 +27,7 @@ def demo(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @requirement("DUR-1")
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_killed_worker_costs_no_step_and_the_report_is_written(tmp_path: Path) -> None:
     shown = demo(tmp_path)

@@ -22,6 +22,9 @@ CELLS = {(kind, moment) for kind in EffectClass for moment in moments_of(kind)}
 DONE_BUT_NOT_RECORDED = {Moment.LATE_COMMIT, Moment.BEFORE_REPLY, Moment.BEFORE_RECORD}
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 async def evidence(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Evidence]]:
     """What one kill did to calls of all classes at all moments, with the ledger and without."""

@@ -190,7 +190,7 @@ def test_whatever_happens_no_place_is_given_twice_none_stays_free_and_nobody_is_
             super().__init__(prepared_url, tmp_path)
 
     run_state_machine_as_test(
-        PreparedQueue, settings=settings(deadline=None, max_examples=20, stateful_step_count=30)
+        PreparedQueue, settings=settings(deadline=None, max_examples=8, stateful_step_count=30)
     )
 
 

@@ -148,7 +148,7 @@ class Skill:
 @requirement("DUR-2", "DUR-4")
 @settings(
     deadline=None,
-    max_examples=40,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(turns, answers, st.lists(st.integers(1, 14), max_size=6))

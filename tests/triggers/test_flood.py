@@ -75,7 +75,7 @@ class Senders:
 
 
 @requirement("FR-10")
-@pytest.mark.parametrize("count", [200, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [60, pytest.param(1_000, marks=pytest.mark.long)])
 async def test_a_killed_api_loses_and_doubles_no_delivery(
     processes: Processes, mine: TenantStore, count: int
 ) -> None:

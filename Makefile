@@ -81,8 +81,8 @@ refresh-faults: $(STAMP) ## Refresh tokens 2,000 times under faults and kill -9 
 openapi: $(STAMP) ## Write docs/openapi.json
 	@$(BIN)/python -m api.openapi
 
-fires: $(STAMP) ## 1,000 schedules due within some minutes, the worker killed meanwhile (SCHEDULES=200)
-	@$(BIN)/python -m benchmarks.fires --schedules $(or $(SCHEDULES),1000)
+fires: $(STAMP) ## 1,000 schedules due within four minutes, the worker killed meanwhile (SCHEDULES=200 JITTER=45)
+	@$(BIN)/python -m benchmarks.fires --schedules $(or $(SCHEDULES),1000) --jitter $(or $(JITTER),0)
 
 bench: $(STAMP) ## Measure against raw Temporal in the same run
 	@$(BIN)/python -m benchmarks.run

@@ -22,6 +22,8 @@ THREE_STEPS = "\n".join(
     ]
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 async def processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:

@@ -24,6 +24,8 @@ from tests.webhooks.senders import SECRET, custom
 SENDERS = 20
 PATIENCE = 240.0
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 async def processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
@@ -75,7 +77,7 @@ class Senders:
 
 
 @requirement("FR-10")
-@pytest.mark.parametrize("count", [60, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [60, 1_000])
 async def test_a_killed_api_loses_and_doubles_no_delivery(
     processes: Processes, mine: TenantStore, count: int
 ) -> None:

@@ -13,19 +13,16 @@ from omniforge import clock
 from omniforge.agents.budgets import NOTHING, Budget, Period, Scope, billionths
 from omniforge.errors import AgentNotFound, BudgetNotFound, MemberNotFound
 from omniforge.journal.events import Wait
-from omniforge.journal.ports import NodeStatus
 from omniforge.store.repository import Repository
 from omniforge.store.reservations import budget_of, caps_lock, may_fit
 from omniforge.store.streams import own_cap
 from omniforge.store.tables import (
     agent_configs,
-    agent_executions,
     budgets,
     memberships,
-    nodes,
     reservations,
-    streams,
 )
+from omniforge.store.waits import WaitRepository
 
 
 class CostBy(StrEnum):
@@ -124,26 +121,13 @@ class BudgetRepository(Repository):
 
         With an id, of this run only.
         """
-        query = (
-            select(nodes.c.stream_id, nodes.c.waits)
-            .join(agent_executions, agent_executions.c.id == nodes.c.stream_id)
-            .join(streams, streams.c.id == nodes.c.stream_id)
-            .where(
-                agent_executions.c.tenant_id == self._tenant_id,
-                agent_executions.c.completed_at.is_(None),
-                nodes.c.status == NodeStatus.WAITING,
-            )
-        )
-        # One that is paused would not go on with it, and looks for itself when it may.
-        chosen = streams.c.wish.is_(None) if run_id is None else nodes.c.stream_id == run_id
-        found: dict[str, list[str]] = {}
-        for row in self._connection.execute(query.where(chosen)):
-            for wait in map(Wait.model_validate, row.waits):
-                if wait.short is not None and self._may_fit(row.stream_id, wait.short.needs_usd):
-                    found.setdefault(row.stream_id, []).append(wait.id)
-        return found
+        waits = WaitRepository(self._connection, self._tenant_id)
+        return waits.that_can_end(run_id, self._may_go_on)
 
     # ---- inside ------------------------------------------------------------------------------
+
+    def _may_go_on(self, run_id: str, wait: Wait) -> bool:
+        return wait.short is not None and self._may_fit(run_id, wait.short.needs_usd)
 
     def _may_fit(self, run_id: str, amount: Decimal) -> bool:
         return may_fit(self._connection, self._tenant_id, run_id, amount)

@@ -16,19 +16,16 @@ from omniforge.integrations.oauth.connection import (
     SealedTokens,
     Tokens,
 )
-from omniforge.journal.events import NeededConnection, Wait
-from omniforge.journal.ports import NodeStatus
+from omniforge.journal.events import NeededConnection
 from omniforge.store.links import KEPT_AFTER_END
 from omniforge.store.repository import Repository
 from omniforge.store.sql import Page, insert_into, page_of
 from omniforge.store.tables import (
-    agent_executions,
     credentials,
     memberships,
-    nodes,
     oauth_states,
-    streams,
 )
+from omniforge.store.waits import WaitRepository
 
 if TYPE_CHECKING:
     from omniforge.integrations.oauth.manager import OAuthManager
@@ -148,24 +145,11 @@ class ConnectionRepository(Repository):
 
         With an id, of this run only.
         """
-        query = (
-            select(nodes.c.stream_id, nodes.c.waits)
-            .join(agent_executions, agent_executions.c.id == nodes.c.stream_id)
-            .join(streams, streams.c.id == nodes.c.stream_id)
-            .where(
-                agent_executions.c.tenant_id == self._tenant_id,
-                agent_executions.c.completed_at.is_(None),
-                nodes.c.status == NodeStatus.WAITING,
-            )
+        waits = WaitRepository(self._connection, self._tenant_id)
+        return waits.that_can_end(
+            run_id,
+            lambda _, wait: wait.connection is not None and self._is_there(wait.connection),
         )
-        # One that is paused would not go on with it, and looks for itself when it may.
-        chosen = streams.c.wish.is_(None) if run_id is None else nodes.c.stream_id == run_id
-        found: dict[str, list[str]] = {}
-        for row in self._connection.execute(query.where(chosen)):
-            for wait in map(Wait.model_validate, row.waits):
-                if wait.connection is not None and self._is_there(wait.connection):
-                    found.setdefault(row.stream_id, []).append(wait.id)
-        return found
 
     def ask_consent(self, consent: Consent) -> None:
         """Keep a consent that is asked for, and no longer those that ended a day ago."""

@@ -73,8 +73,9 @@ async def test_runs_cost_what_was_estimated(priced: Platform, claude: ModelServe
     agent = await priced.agent(skill("think", "Think.", model=MODEL, allowed="clock"))
     before = await estimate(priced, agent, runs_per_month=100)
 
-    runs = [await priced.start(agent) for _ in range(RUNS)]
-    costs = [Decimal((await priced.ended(run))["cost_usd"]) for run in runs]
+    # One after another, so that the sample is the same each time.
+    runs = [await priced.ended(await priced.start(agent)) for _ in range(RUNS)]
+    costs = [Decimal(run["cost_usd"]) for run in runs]
     after = await estimate(priced, agent, runs_per_month=100)
 
     assert (before["rests_on"], before["past_runs"]) == ("plan", 0)

@@ -39,6 +39,7 @@ async def test_a_trigger_is_made_changed_and_its_deliveries_read(hooked: Hooked)
         await client.triggers.change(made.id, enabled=True)
         again = await client.triggers.redeliver(dead[0].id)
         count = await client.triggers.redeliver_dead(made.id, reason=DeadReason.TRIGGER_PAUSED)
+        run = await hooked.ended(again.execution_id or "")
         rotated = await client.triggers.rotate_secret(made.id, overlap_s=60)
         found = await client.triggers.get(made.id)
         listed = await client.triggers.list(agent_id=agent)
@@ -54,7 +55,6 @@ async def test_a_trigger_is_made_changed_and_its_deliveries_read(hooked: Hooked)
     assert (again.attempt, count) == (1, 1)
     assert rotated.secret not in (None, made.secret)
     assert [one.id for one in listed] == [found.id] == [made.id]
-    run = await hooked.ended(again.execution_id or "")
     assert run["status"] == "completed"
 
 

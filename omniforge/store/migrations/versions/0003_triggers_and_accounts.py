@@ -1,4 +1,4 @@
-"""triggers
+"""triggers and accounts
 
 Revision ID: 0003
 Revises: 0002

@@ -108,6 +108,8 @@ async def test_what_was_due_while_temporal_was_down_is_caught_up_as_the_schedule
             cron_expression=EACH_MINUTE, overlap="allow", catchup_window_s=10
         )
         began = clock.now().replace(second=0, microsecond=0)
+        # The server's own workflow of a schedule counts from its first task on, which this waits for.
+        assert [await desk.is_in_line(one) for one in (each, skipping, impatient)] == [True] * 3
 
         await server.stop()
         await seconds_into_a_minute(20, after=70)

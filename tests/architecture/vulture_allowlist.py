@@ -63,6 +63,7 @@ _._skill_waiting
 _._decision_made
 _._items_found
 _._run_controlled
+_._fire_skipped
 _._run_retried
 _._skill_skipped
 _._steered
